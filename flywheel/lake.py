@@ -1,0 +1,167 @@
+"""Where tables live: Delta tables in one folder, written against their contracts, read by Polars and DuckDB.
+
+Two ways to write: `append` for facts that only grow (once per batch id, so a repeated commit changes nothing) and
+`replace` for derived rows (exactly the rows that match `where` are exchanged, in one commit). Delta has no commit across
+tables: a stage writes its data tables first and the one that marks completion last, under `writing()`.
+"""
+
+import fcntl
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import dataframely as dy
+import duckdb
+import polars as pl
+from deltalake import CommitProperties, DeltaTable, Transaction, write_deltalake
+from deltalake.exceptions import TableNotFoundError
+
+from flywheel.errors import BadInput, BrokenInvariant
+from flywheel.tables import TABLES
+
+Where = Mapping[str, Sequence[Any]]
+
+# Rows of a day or a workload are exchanged as a whole, so those are the folders of a table's files.
+PARTITIONS = {
+    "exchanges": ["day"],
+    "signals": ["day"],
+    "pairs": ["day"],
+    "rankings": ["day"],
+    "labels": ["day"],
+    "demonstrations": ["day"],
+    "eval_items": ["workload"],
+    "dataset_rows": ["workload"],
+}
+
+
+class Lake:
+    """All tables of one state folder."""
+
+    def __init__(self, home: Path) -> None:
+        self.home = Path(home)
+        self.root = self.home / "lake"
+
+    def read(self, table: str) -> pl.DataFrame:
+        """The whole table, in no particular order; empty where nothing was written yet."""
+        return self.scan(table).collect()
+
+    def scan(self, table: str) -> pl.LazyFrame:
+        contract = _contract(table)
+        stored = self._open(table)
+        if stored is None:
+            return contract.create_empty().lazy()
+        return pl.scan_delta(stored).cast(dict(contract.create_empty().schema.items()))  # pyright: ignore[reportArgumentType]
+
+    def append(self, table: str, frame: pl.DataFrame, batch: str) -> bool:
+        """Add the rows of `batch`; False, and nothing written, when that batch is already there."""
+        stored = self._open(table)
+        if stored is not None and stored.transaction_version(batch) is not None:
+            return False
+        self._write(table, frame, mode="append", batch=batch)
+        return True
+
+    def replace(self, table: str, frame: pl.DataFrame, where: Where) -> None:
+        """Exchange the rows whose columns hold one of the values in `where` for those of `frame`."""
+        stray = frame.filter(~_matches(where))
+        if len(stray):
+            raise ValueError(f"{len(stray)} rows for {table} lie outside {dict(where)}")
+        if self._open(table) is None:
+            self._write(table, frame, mode="append")
+        else:
+            self._write(table, frame, mode="overwrite", predicate=_predicate(where))
+
+    def version(self, table: str) -> int:
+        """Rises with each commit; -1 before the first."""
+        stored = self._open(table)
+        return -1 if stored is None else stored.version()
+
+    def sql(self, query: str, **frames: pl.DataFrame) -> pl.DataFrame:
+        """A DuckDB query over every table by name, and over `frames`, which may stand in for tables of the same name."""
+        with connect() as connection:
+            for table in TABLES:
+                if table not in frames and table in query:
+                    stored = self._open(table)
+                    source = _contract(table).create_empty().to_arrow() if stored is None else stored.to_pyarrow_dataset()
+                    connection.register(table, source)
+            for name, frame in frames.items():
+                connection.register(name, frame.to_arrow())
+            return connection.sql(query).pl()
+
+    @contextmanager
+    def writing(self) -> Iterator[None]:
+        """One writer at a time on this machine: commits that belong together are not interleaved with another's."""
+        with locked(self.home / "locks" / "lake"):
+            yield
+
+    def _open(self, table: str) -> DeltaTable | None:
+        _contract(table)
+        try:
+            return DeltaTable(self.root / table)
+        except TableNotFoundError:
+            return None
+
+    def _write(self, table: str, frame: pl.DataFrame, *, mode: str, batch: str | None = None, predicate: str | None = None) -> None:
+        marks = [Transaction(batch, 1)] if batch else None
+        write_deltalake(
+            self.root / table,
+            storable(validated(table, frame)),
+            mode=mode,  # pyright: ignore[reportArgumentType]
+            predicate=predicate,
+            partition_by=PARTITIONS.get(table),
+            commit_properties=CommitProperties(app_transactions=marks),
+        )
+
+
+def validated(table: str, frame: pl.DataFrame) -> pl.DataFrame:
+    """The frame with its contract's columns in order, or one sentence about the first rule it breaks."""
+    contract = _contract(table)
+    try:
+        return contract.validate(frame.select(list(contract.columns())), cast=True)
+    except (dy.exc.ValidationError, dy.exc.SchemaError, pl.exceptions.PolarsError) as error:
+        raise BrokenInvariant(f"rows for table {table} break its contract", seen=str(error).strip()[:400]) from error
+
+
+def storable(frame: pl.DataFrame) -> pl.DataFrame:
+    """Delta has no categories: they are text on disk, and categories again on reading."""
+    return frame.with_columns(pl.col(pl.Enum).cast(pl.String))
+
+
+@contextmanager
+def connect() -> Iterator[duckdb.DuckDBPyConnection]:
+    """A private in-memory DuckDB that speaks UTC and may not touch the network."""
+    with duckdb.connect(config={"autoinstall_known_extensions": "false", "autoload_known_extensions": "false"}) as connection:
+        connection.execute("SET TimeZone = 'UTC'")
+        yield connection
+
+
+@contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Hold `path` as a lock between processes; the system lets go of it when the holder dies."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("a") as handle:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+
+
+def _contract(table: str) -> type[dy.Schema]:
+    if table not in TABLES:
+        raise BadInput("no such table", seen=table, allowed=", ".join(TABLES))
+    return TABLES[table]
+
+
+def _matches(where: Where) -> pl.Expr:
+    return pl.all_horizontal(pl.col(column).is_in(list(values)) for column, values in where.items())
+
+
+def _predicate(where: Where) -> str:
+    return " AND ".join(f"{column} IN ({', '.join(map(_literal, values))})" for column, values in where.items())
+
+
+def _literal(value: Any) -> str:
+    if isinstance(value, int):
+        return str(value)
+    if isinstance(value, date):
+        return f"'{value.isoformat()}'"
+    return "'" + str(value).replace("'", "''") + "'"

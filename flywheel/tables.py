@@ -1,0 +1,357 @@
+"""The contract of every table: columns, types, keys and rules, in one place.
+
+Stages never import each other, they meet here. A table is written only through `flywheel.lake`, which validates it
+against its contract. `TABLES` names them all; how they are stored belongs in `flywheel.lake`, how they are made in the
+stages. Messages are JSON text, so that no reader invents missing keys. Times are UTC.
+"""
+
+from typing import Literal
+
+import dataframely as dy
+import polars as pl
+
+Outcome = Literal["promote", "hold", "reject"]
+
+
+def _time(**options: bool) -> dy.Datetime:
+    return dy.Datetime(time_unit="us", time_zone="UTC", **options)
+
+
+# ---- ingest ---------------------------------------------------------------------------------------------------------
+
+
+class Events(dy.Schema):
+    """One logged fact a row. `key` is (source, kind, id, content hash); `text` is the answer, edit, comment or result."""
+
+    key = dy.String(primary_key=True)
+    source = dy.String(nullable=False)
+    kind = dy.String(nullable=False)
+    id = dy.String(nullable=False)
+    at = _time(nullable=False)
+    workload = dy.String(nullable=False)
+    conversation = dy.String(nullable=True)
+    user = dy.String(nullable=True)
+    component = dy.String(nullable=True)
+    tenant = dy.String(nullable=True)
+    tags = dy.String(nullable=False)
+    may_train = dy.Bool(nullable=False)
+    answer = dy.String(nullable=True)
+    parent = dy.String(nullable=True)
+    prompt = dy.String(nullable=True)
+    text = dy.String(nullable=True)
+    model = dy.String(nullable=True)
+    model_version = dy.String(nullable=True)
+    prompt_version = dy.String(nullable=True)
+    arm = dy.String(nullable=True)
+    propensity = dy.Float64(nullable=True)
+    refused = dy.Bool(nullable=True)
+    visible = dy.Bool(nullable=True)
+    dwell_ms = dy.Float64(nullable=True)
+    name = dy.String(nullable=True)
+    value = dy.Float64(nullable=True)
+    detail = dy.String(nullable=True)
+    error = dy.String(nullable=True)
+    tokens_in = dy.Int64(nullable=True)
+    tokens_out = dy.Int64(nullable=True)
+    cost = dy.Float64(nullable=True)
+    latency_ms = dy.Float64(nullable=True)
+    id_conflict = dy.Bool(nullable=False)
+
+
+class IngestFiles(dy.Schema):
+    """What each ingest took from each file: records = accepted + repeated + quarantined; `pending` is a torn last line."""
+
+    batch = dy.String(primary_key=True)
+    file = dy.String(primary_key=True)
+    source = dy.String(nullable=False)
+    head = dy.String(nullable=False)
+    start = dy.Int64(nullable=False)
+    end = dy.Int64(nullable=False)
+    records = dy.Int64(nullable=False)
+    accepted = dy.Int64(nullable=False)
+    repeated = dy.Int64(nullable=False)
+    quarantined = dy.Int64(nullable=False)
+    pending = dy.Int64(nullable=False)
+    at = _time(nullable=False)
+
+    @dy.rule()
+    def conserves(cls) -> pl.Expr:
+        return pl.col("records") == pl.col("accepted") + pl.col("repeated") + pl.col("quarantined")
+
+
+class Quarantine(dy.Schema):
+    """A source record that could not be read, with where it lies and why. Part of the raw zone: bytes are unmasked."""
+
+    batch = dy.String(nullable=False)
+    source = dy.String(nullable=False)
+    file = dy.String(primary_key=True)
+    offset = dy.Int64(primary_key=True)
+    record = dy.Int64(nullable=False)
+    reason = dy.String(nullable=False)
+    raw = dy.Binary(nullable=False)
+
+
+# ---- signals --------------------------------------------------------------------------------------------------------
+
+
+class Exchanges(dy.Schema):
+    """One request with the response the user saw; siblings share `parent`. `final` is what the user kept, if anything."""
+
+    workload = dy.String(primary_key=True)
+    answer = dy.String(primary_key=True)
+    day = dy.Date(nullable=False)
+    at = _time(nullable=False)
+    conversation = dy.String(nullable=False)
+    parent = dy.String(nullable=False)
+    attempt = dy.Int64(nullable=False)
+    user = dy.String(nullable=False)
+    slice = dy.String(nullable=False)
+    prompt = dy.String(nullable=False)
+    request = dy.String(nullable=False)
+    response = dy.String(nullable=False)
+    final = dy.String(nullable=True)
+    model = dy.String(nullable=False)
+    model_version = dy.String(nullable=True)
+    arm = dy.String(nullable=True)
+    closed = dy.Bool(nullable=False)
+    may_train = dy.Bool(nullable=False)
+    event_ids = dy.List(dy.String(), nullable=False)
+
+
+SIGNAL_KINDS = ["acceptance", "edit", "regeneration", "rating", "rephrase", "abandonment"]
+
+
+class Signals(dy.Schema):
+    """A typed reading of an exchange, with the detector's version and the events it was read from."""
+
+    workload = dy.String(primary_key=True)
+    answer = dy.String(primary_key=True)
+    kind = dy.Enum(SIGNAL_KINDS, primary_key=True)
+    day = dy.Date(nullable=False)
+    conversation = dy.String(nullable=False)
+    user = dy.String(nullable=False)
+    slice = dy.String(nullable=False)
+    model_version = dy.String(nullable=True)
+    value = dy.Float64(nullable=False)
+    text = dy.String(nullable=True)
+    other = dy.String(nullable=True)
+    confidence = dy.Float64(nullable=False, min=0, max=1)
+    audited = dy.Bool(nullable=False)
+    detector = dy.String(nullable=False)
+    event_ids = dy.List(dy.String(), nullable=False)
+
+
+class Derivations(dy.Schema):
+    """Which state of the log each day was last derived from; a day whose fingerprint differs is stale."""
+
+    day = dy.Date(primary_key=True)
+    fingerprint = dy.String(nullable=False)
+
+
+# ---- records --------------------------------------------------------------------------------------------------------
+
+
+class Record(dy.Schema):
+    """What every training record carries: the rule that made it, its version, and the events it came from."""
+
+    id = dy.String(primary_key=True)
+    workload = dy.String(nullable=False)
+    day = dy.Date(nullable=False)
+    conversation = dy.String(nullable=False)
+    user = dy.String(nullable=False)
+    slice = dy.String(nullable=False)
+    model_version = dy.String(nullable=True)
+    prompt = dy.String(nullable=False)
+    weight = dy.Float64(nullable=False, min=0, max=1)
+    confidence = dy.Float64(nullable=False, min=0, max=1)
+    rule = dy.String(nullable=False)
+    rule_version = dy.Int64(nullable=False)
+    event_ids = dy.List(dy.String(), nullable=False)
+
+
+class Pairs(Record):
+    """The user preferred `chosen` to `rejected` as an answer to `prompt`."""
+
+    chosen = dy.String(nullable=False)
+    rejected = dy.String(nullable=False)
+
+
+class Rankings(Record):
+    """Answers to one prompt; the first is preferred to each of the others, which have no order among them."""
+
+    responses = dy.List(dy.String(), nullable=False)
+
+
+class Labels(Record):
+    """One answer with a verdict of its own: desirable or not."""
+
+    response = dy.String(nullable=False)
+    desirable = dy.Bool(nullable=False)
+
+
+class Demonstrations(Record):
+    """What the answer should have been, in the user's own hand."""
+
+    completion = dy.String(nullable=False)
+
+
+# ---- datasets -------------------------------------------------------------------------------------------------------
+
+
+class EvalItems(dy.Schema):
+    """The frozen eval set of a workload: prompts of held-out users with what they finally sent."""
+
+    workload = dy.String(primary_key=True)
+    eval_set = dy.String(primary_key=True)
+    item = dy.String(primary_key=True)
+    user = dy.String(nullable=False)
+    conversation = dy.String(nullable=False)
+    slice = dy.String(nullable=False)
+    prompt = dy.String(nullable=False)
+    request = dy.String(nullable=False)
+    reference = dy.String(nullable=False)
+    answer = dy.String(nullable=False)
+
+
+class DatasetRows(dy.Schema):
+    """The training records of one dataset: `kind` pair (chosen, rejected) or demonstration (chosen only)."""
+
+    workload = dy.String(primary_key=True)
+    dataset = dy.String(primary_key=True)
+    record = dy.String(primary_key=True)
+    kind = dy.Enum(["pair", "demonstration"], nullable=False)
+    split = dy.Enum(["train", "development"], nullable=False)
+    user = dy.String(nullable=False)
+    conversation = dy.String(nullable=False)
+    slice = dy.String(nullable=False)
+    prompt = dy.String(nullable=False)
+    chosen = dy.String(nullable=False)
+    rejected = dy.String(nullable=True)
+    weight = dy.Float64(nullable=False, min=0, max=1)
+    rule = dy.String(nullable=False)
+    event_ids = dy.List(dy.String(), nullable=False)
+
+
+class Datasets(dy.Schema):
+    """One dataset of one workload at one cutoff; `dataset` is the hash of its rows, `cycle` the turn it was made for."""
+
+    workload = dy.String(primary_key=True)
+    cycle = dy.Int64(primary_key=True)
+    dataset = dy.String(nullable=False)
+    eval_set = dy.String(nullable=False)
+    cutoff = _time(nullable=False)
+    events = dy.Int64(nullable=False)
+    pairs = dy.Int64(nullable=False)
+    rankings = dy.Int64(nullable=False)
+    labels = dy.Int64(nullable=False)
+    demonstrations = dy.Int64(nullable=False)
+    train_pairs = dy.Int64(nullable=False)
+    train_demonstrations = dy.Int64(nullable=False)
+
+
+# ---- gate -----------------------------------------------------------------------------------------------------------
+
+
+class Answers(dy.Schema):
+    """What a model answered to an eval item, kept by content: the same model is never asked twice."""
+
+    model = dy.String(primary_key=True)
+    item = dy.String(primary_key=True)
+    decoding = dy.String(primary_key=True)
+    text = dy.String(nullable=False)
+
+
+class Looks(dy.Schema):
+    """The ledger: every look at an eval set is counted and spent."""
+
+    workload = dy.String(primary_key=True)
+    eval_set = dy.String(primary_key=True)
+    look = dy.Int64(primary_key=True, min=1)
+    candidate = dy.String(nullable=False)
+    champion = dy.String(nullable=False)
+    alpha = dy.Float64(nullable=False)
+
+
+class Verdicts(dy.Schema):
+    """The gate's answer for one candidate against the champion it names; it is void when that champion changed."""
+
+    workload = dy.String(primary_key=True)
+    cycle = dy.Int64(primary_key=True)
+    candidate = dy.String(nullable=False)
+    champion = dy.String(nullable=False)
+    eval_set = dy.String(nullable=False)
+    dataset = dy.String(nullable=False)
+    verdict = dy.Enum(["promote", "hold", "reject"], nullable=False)
+    reason = dy.String(nullable=False)
+    gain = dy.Float64(nullable=True)
+    low = dy.Float64(nullable=True)
+    high = dy.Float64(nullable=True)
+    level = dy.Float64(nullable=True)
+    items = dy.Int64(nullable=False)
+    users = dy.Int64(nullable=False)
+    look = dy.Int64(nullable=False)
+    candidate_score = dy.Float64(nullable=True)
+    champion_score = dy.Float64(nullable=True)
+
+
+# ---- the turn of the wheel ------------------------------------------------------------------------------------------
+
+
+class Cycles(dy.Schema):
+    """One turn of one workload, written last: how it ended, and the version it registered or why it failed."""
+
+    workload = dy.String(primary_key=True)
+    cycle = dy.Int64(primary_key=True)
+    cutoff = _time(nullable=True)
+    outcome = dy.Enum(["promote", "hold", "reject", "failed"], nullable=False)
+    reason = dy.String(nullable=False)
+    registered = dy.String(nullable=True)
+    run = dy.String(nullable=True)
+
+
+class Deployments(dy.Schema):
+    """A move of the alias `champion`, as it was seen."""
+
+    workload = dy.String(primary_key=True)
+    seen = _time(primary_key=True)
+    version = dy.String(nullable=False)
+    before = dy.String(nullable=True)
+    who = dy.String(nullable=False)
+    why = dy.String(nullable=False)
+
+
+class Rates(dy.Schema):
+    """How often people had to act, by workload, cycle, model version and slice; the interval is Wilson's, widened by user."""
+
+    workload = dy.String(primary_key=True)
+    cycle = dy.Int64(primary_key=True)
+    slice = dy.String(primary_key=True)
+    kind = dy.String(primary_key=True)
+    n = dy.Int64(nullable=False)
+    users = dy.Int64(nullable=False)
+    rate = dy.Float64(nullable=False)
+    low = dy.Float64(nullable=False)
+    high = dy.Float64(nullable=False)
+
+
+TABLES: dict[str, type[dy.Schema]] = {
+    "events": Events,
+    "ingest_files": IngestFiles,
+    "quarantine": Quarantine,
+    "exchanges": Exchanges,
+    "signals": Signals,
+    "derivations": Derivations,
+    "pairs": Pairs,
+    "rankings": Rankings,
+    "labels": Labels,
+    "demonstrations": Demonstrations,
+    "eval_items": EvalItems,
+    "dataset_rows": DatasetRows,
+    "datasets": Datasets,
+    "answers": Answers,
+    "looks": Looks,
+    "verdicts": Verdicts,
+    "cycles": Cycles,
+    "deployments": Deployments,
+    "rates": Rates,
+}
