@@ -82,12 +82,20 @@ class Lake:
         with connect() as connection:
             for table in TABLES:
                 if table not in frames and table in query:
-                    stored = self._open(table)
-                    source = _contract(table).create_empty().to_arrow() if stored is None else stored.to_pyarrow_dataset()
-                    connection.register(table, source)
+                    self._view(connection, table)
             for name, frame in frames.items():
                 connection.register(name, frame.to_arrow())
             return connection.sql(query).pl()
+
+    def _view(self, connection: duckdb.DuckDBPyConnection, table: str) -> None:
+        """The files of the table's present version, read by DuckDB itself so that it skips what a query does not need."""
+        stored = self._open(table)
+        files = [] if stored is None else stored.file_uris()
+        if not files:
+            connection.register(table, _contract(table).create_empty().to_arrow())
+            return
+        days = ", hive_types = {day: DATE}" if "day" in PARTITIONS.get(table, []) else ""
+        connection.execute(f"CREATE VIEW {table} AS FROM read_parquet({files}, hive_partitioning = true{days})")
 
     @contextmanager
     def writing(self) -> Iterator[None]:

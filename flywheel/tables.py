@@ -2,7 +2,8 @@
 
 Stages never import each other, they meet here. A table is written only through `flywheel.lake`, which validates it
 against its contract. `TABLES` names them all; how they are stored belongs in `flywheel.lake`, how they are made in the
-stages. Messages are JSON text, so that no reader invents missing keys. Times are UTC.
+stages. Messages are JSON text, so that no reader invents missing keys. Times are UTC; an event's `at` becomes the column
+`time`, since `at` is a reserved word of DuckDB's SQL.
 """
 
 from typing import Literal
@@ -27,7 +28,7 @@ class Events(dy.Schema):
     source = dy.String(nullable=False)
     kind = dy.String(nullable=False)
     id = dy.String(nullable=False)
-    at = _time(nullable=False)
+    time = _time(nullable=False)
     workload = dy.String(nullable=False)
     conversation = dy.String(nullable=True)
     user = dy.String(nullable=True)
@@ -72,7 +73,7 @@ class IngestFiles(dy.Schema):
     repeated = dy.Int64(nullable=False)
     quarantined = dy.Int64(nullable=False)
     pending = dy.Int64(nullable=False)
-    at = _time(nullable=False)
+    time = _time(nullable=False)
 
     @dy.rule()
     def conserves(cls) -> pl.Expr:
@@ -100,7 +101,7 @@ class Exchanges(dy.Schema):
     workload = dy.String(primary_key=True)
     answer = dy.String(primary_key=True)
     day = dy.Date(nullable=False)
-    at = _time(nullable=False)
+    time = _time(nullable=False)
     conversation = dy.String(nullable=False)
     parent = dy.String(nullable=False)
     attempt = dy.Int64(nullable=False)
@@ -122,7 +123,7 @@ SIGNAL_KINDS = ["acceptance", "edit", "regeneration", "rating", "rephrase", "aba
 
 
 class Signals(dy.Schema):
-    """A typed reading of an exchange, with the detector's version and the events it was read from."""
+    """A typed reading of an exchange, with the detector's version and the events (their keys) it was read from."""
 
     workload = dy.String(primary_key=True)
     answer = dy.String(primary_key=True)
@@ -142,8 +143,9 @@ class Signals(dy.Schema):
 
 
 class Derivations(dy.Schema):
-    """Which state of the log each day was last derived from; a day whose fingerprint differs is stale."""
+    """Which state of the log a stage last derived each day from; a day whose fingerprint differs is stale."""
 
+    stage = dy.Enum(["signals", "records"], primary_key=True)
     day = dy.Date(primary_key=True)
     fingerprint = dy.String(nullable=False)
 

@@ -1,0 +1,35 @@
+"""The control experiment: the same records with every direction decided by chance.
+
+If a wheel fed with these promotes anything, its gains do not come from what people did. Chance is drawn from each record's
+id, so the same records are shuffled the same way in whatever order they stand.
+"""
+
+import hashlib
+
+import polars as pl
+
+
+def shuffled(kind: str, records: pl.DataFrame, seed: int) -> pl.DataFrame:
+    """Decide by chance what carries the direction of this kind of record."""
+    coins = [hashlib.sha256(f"{seed}/{record}".encode()).digest()[0] % 2 == 0 for record in records["id"]]
+    heads = pl.Series(coins, dtype=pl.Boolean)
+    match kind:
+        case "pairs":
+            chosen = pl.when(heads).then("chosen").otherwise("rejected")
+            rejected = pl.when(heads).then("rejected").otherwise("chosen")
+            return records.with_columns(chosen=chosen, rejected=rejected)
+        case "demonstrations":
+            return records.with_columns(completion=pl.when(heads).then("completion").otherwise("other"))
+        case "rankings":
+            backwards = pl.col("responses").list.reverse()
+            return records.with_columns(responses=pl.when(heads).then(backwards).otherwise("responses"))
+        case _:
+            return _permuted(records, seed)
+
+
+def _permuted(labels: pl.DataFrame, seed: int) -> pl.DataFrame:
+    """The same opinions as before, dealt to other answers."""
+    order = sorted(range(len(labels)), key=lambda row: hashlib.sha256(f"{seed}/{labels['id'][row]}".encode()).digest())
+    by_id = labels["id"].arg_sort().to_list()
+    dealt = dict(zip(order, (labels["desirable"][row] for row in by_id), strict=True))
+    return labels.with_columns(desirable=pl.Series([dealt[row] for row in range(len(labels))], dtype=pl.Boolean))
