@@ -29,7 +29,9 @@ def locate(base_model: str) -> Path:
     if (folder / "config.json").exists():
         return folder
     if folder.is_absolute() or base_model.startswith("."):
-        raise BadInput("the base model's folder holds no config.json", seen=base_model, do="check base_model in flywheel.toml")
+        raise BadInput(
+            "the base model's folder holds no config.json", seen=base_model, do="check base_model in flywheel.toml"
+        )
     from huggingface_hub import snapshot_download  # heavy, and only hub names need it
 
     patterns = ["*.safetensors", "*.json", "*.jinja", "*.txt", "tokenizer.model"]

@@ -1,8 +1,8 @@
 """Where tables live: Delta tables in one folder, written against their contracts, read by Polars and DuckDB.
 
 Two ways to write: `append` for facts that only grow (once per batch id, so a repeated commit changes nothing) and
-`replace` for derived rows (exactly the rows that match `where` are exchanged, in one commit). Delta has no commit across
-tables: a stage writes its data tables first and the one that marks completion last, under `writing()`.
+`replace` for derived rows (exactly the rows that match `where` are exchanged, in one commit). Delta has no commit
+across tables: a stage writes its data tables first and the one that marks completion last, under `writing()`.
 """
 
 import fcntl
@@ -35,6 +35,9 @@ PARTITIONS = {
     "dataset_rows": ["workload"],
 }
 
+# Tables that hold unmasked bytes: nobody but their owner may look into their folder or their files.
+PRIVATE = {"quarantine"}
+
 
 class Lake:
     """All tables of one state folder."""
@@ -62,11 +65,17 @@ class Lake:
         self._write(table, frame, mode="append", batch=batch)
         return True
 
+    def add(self, table: str, frame: pl.DataFrame) -> None:
+        """Add rows that nothing else will ever match; a log of what was seen."""
+        self._write(table, frame, mode="append")
+
     def replace(self, table: str, frame: pl.DataFrame, where: Where) -> None:
         """Exchange the rows whose columns hold one of the values in `where` for those of `frame`."""
         stray = frame.filter(~_matches(where))
         if len(stray):
             raise ValueError(f"{len(stray)} rows for {table} lie outside {dict(where)}")
+        if not all(where.values()):
+            return
         if self._open(table) is None:
             self._write(table, frame, mode="append")
         else:
@@ -78,7 +87,8 @@ class Lake:
         return -1 if stored is None else stored.version()
 
     def sql(self, query: str, **frames: pl.DataFrame) -> pl.DataFrame:
-        """A DuckDB query over every table by name, and over `frames`, which may stand in for tables of the same name."""
+        """A DuckDB query over every table by name, and over `frames`, which may stand in for tables of the same name.
+        """
         with connect() as connection:
             for table in TABLES:
                 if table not in frames and table in query:
@@ -88,7 +98,8 @@ class Lake:
             return connection.sql(query).pl()
 
     def _view(self, connection: duckdb.DuckDBPyConnection, table: str) -> None:
-        """The files of the table's present version, read by DuckDB itself so that it skips what a query does not need."""
+        """The files of the table's present version, read by DuckDB itself so that it skips what a query does not need.
+        """
         stored = self._open(table)
         files = [] if stored is None else stored.file_uris()
         if not files:
@@ -110,8 +121,12 @@ class Lake:
         except TableNotFoundError:
             return None
 
-    def _write(self, table: str, frame: pl.DataFrame, *, mode: str, batch: str | None = None, predicate: str | None = None) -> None:
+    def _write(
+        self, table: str, frame: pl.DataFrame, *, mode: str, batch: str | None = None, predicate: str | None = None
+    ) -> None:
         marks = [Transaction(batch, 1)] if batch else None
+        if table in PRIVATE:
+            (self.root / table).mkdir(mode=0o700, parents=True, exist_ok=True)
         write_deltalake(
             self.root / table,
             storable(validated(table, frame)),
@@ -120,6 +135,9 @@ class Lake:
             partition_by=PARTITIONS.get(table),
             commit_properties=CommitProperties(app_transactions=marks),
         )
+        if table in PRIVATE:
+            for path in (self.root / table).rglob("*.*"):
+                path.chmod(0o600)
 
 
 def validated(table: str, frame: pl.DataFrame) -> pl.DataFrame:
@@ -139,7 +157,9 @@ def storable(frame: pl.DataFrame) -> pl.DataFrame:
 @contextmanager
 def connect() -> Iterator[duckdb.DuckDBPyConnection]:
     """A private in-memory DuckDB that speaks UTC and may not touch the network."""
-    with duckdb.connect(config={"autoinstall_known_extensions": "false", "autoload_known_extensions": "false"}) as connection:
+    with duckdb.connect(
+        config={"autoinstall_known_extensions": "false", "autoload_known_extensions": "false"}
+    ) as connection:
         connection.execute("SET TimeZone = 'UTC'")
         yield connection
 

@@ -43,6 +43,18 @@ def load_model(folder: Path) -> Any:
     return model.to(device())
 
 
+def plain(tokenizer: Any, messages: Messages) -> Messages:
+    """The messages with a space inside every special token that somebody typed, so that it stays text."""
+    special = [token for token in tokenizer.all_special_tokens if len(token) > 1]
+
+    def typed(text: str) -> str:
+        for token in special:
+            text = text.replace(token, f"{token[0]} {token[1:]}")
+        return text
+
+    return [{**message, "content": typed(message["content"])} for message in messages]
+
+
 def answer(
     model: Any,
     tokenizer: Any,
@@ -54,7 +66,8 @@ def answer(
     progress: Callable[[int, int], None] = lambda done, of: None,
 ) -> list[str]:
     """One answer to each prompt; `salts` give repeated prompts draws of their own."""
-    rendered = [tokenizer.apply_chat_template(prompt, add_generation_prompt=True, tokenize=False) for prompt in prompts]
+    typed = [plain(tokenizer, prompt) for prompt in prompts]
+    rendered = [tokenizer.apply_chat_template(prompt, add_generation_prompt=True, tokenize=False) for prompt in typed]
     salts = salts or [""] * len(prompts)
     by_length = sorted(range(len(prompts)), key=lambda index: len(rendered[index]))
     answers = [""] * len(prompts)
@@ -94,7 +107,7 @@ class SeededDraws(LogitsProcessor):
 
     def __call__(self, input_ids: torch.LongTensor, scores: torch.FloatTensor) -> torch.FloatTensor:
         uniform = torch.stack([torch.rand(scores.shape[-1], generator=each) for each in self.generators])
-        noise = -torch.log(-torch.log(uniform.clamp_min(1e-20)).clamp_min(1e-20))
+        noise = -torch.log((-torch.log(uniform.clamp_min(1e-20))).clamp_min(1e-20))
         return scores.float() / self.temperature + noise.to(scores.device)  # pyright: ignore[reportReturnType]
 
 

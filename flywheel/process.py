@@ -1,8 +1,8 @@
 """A stage in a process of its own: how it is started, how it reports, how it ends.
 
 Training, generation and the playground need torch; each runs as `python -m flywheel.<stage> FOLDER`, so that memory is
-freed and no torch is loaded where assets are. The folder holds `job.json` (what to do) and, afterwards, `result.json` or
-`error.json`. The same command works by hand, under `accelerate launch` and through Dagster Pipes.
+freed and no torch is loaded where assets are. The folder holds `job.json` (what to do) and, afterwards, `result.json`
+or `error.json`. The same command works by hand, under `accelerate launch` and through Dagster Pipes.
 """
 
 import json
@@ -46,7 +46,9 @@ def result(folder: Path) -> Result:
     if (folder / "error.json").exists():
         error = json.loads((folder / "error.json").read_text())
         raise ERRORS.get(error["type"], Terminal)(error["sentence"])
-    raise Transient("the process ended without a result", seen=folder, do="run it again; was it killed or out of memory?")
+    raise Transient(
+        "the process ended without a result", seen=folder, do="run it again; was it killed or out of memory?"
+    )
 
 
 def run(stage: str, folder: Path, job: Mapping[str, Any]) -> Result:
@@ -59,7 +61,8 @@ def run(stage: str, folder: Path, job: Mapping[str, Any]) -> Result:
 
 
 def child(work: Callable[[Job, Report], Result]) -> None:
-    """The body of a stage's `__main__`: read the job, do it, leave the result; only the first of several ranks writes."""
+    """The body of a stage's `__main__`: read the job, do it, leave the result; only the first of several ranks writes.
+    """
     folder = Path(sys.argv[1])
     first = os.environ.get("RANK", "0") == "0"
     with _reporting(first) as report:
@@ -79,21 +82,26 @@ def _reporting(first: bool) -> Iterator[Report]:
 
     def tell(message: str, **numbers: float) -> None:
         if first:
-            shown = "  ".join(f"{name} {value:.4g}" for name, value in numbers.items())
-            print(f"{message}  {shown}".rstrip(), file=sys.stderr, flush=True)  # noqa: T201
+            print(_line(message, numbers), file=sys.stderr, flush=True)  # noqa: T201
 
     if not first or "DAGSTER_PIPES_CONTEXT" not in os.environ:
         yield tell
         return
-    from dagster_pipes import open_dagster_pipes  # the child's half of the pipe; without it nothing of Dagster is needed
+    from dagster_pipes import (
+        open_dagster_pipes,
+    )  # the child's half of the pipe; without it nothing of Dagster is needed
 
     with open_dagster_pipes() as pipes:
 
         def tell_both(message: str, **numbers: float) -> None:
             tell(message, **numbers)
-            pipes.report_custom_message({"message": message, "numbers": numbers})
+            pipes.log.info(_line(message, numbers))
 
         yield tell_both
+
+
+def _line(message: str, numbers: Mapping[str, float]) -> str:
+    return "  ".join([message, *(f"{name} {value:.4g}" for name, value in numbers.items())])
 
 
 def _write(path: Path, content: Mapping[str, Any]) -> None:

@@ -212,4 +212,6 @@ def parse(written: dict[str, Any], name: str = "settings") -> Settings:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
         more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
-        raise BadInput(f"{name}, field {where}: {first['msg']}{more}", seen=first["input"], do="mend that field") from None
+        raise BadInput(
+            f"{name}, field {where}: {first['msg']}{more}", seen=first["input"], do="mend that field"
+        ) from None

@@ -2,8 +2,8 @@
 
 Stages never import each other, they meet here. A table is written only through `flywheel.lake`, which validates it
 against its contract. `TABLES` names them all; how they are stored belongs in `flywheel.lake`, how they are made in the
-stages. Messages are JSON text, so that no reader invents missing keys. Times are UTC; an event's `at` becomes the column
-`time`, since `at` is a reserved word of DuckDB's SQL.
+stages. Messages are JSON text, so that no reader invents missing keys. Times are UTC; an event's `at` becomes the
+column `time`, since `at` is a reserved word of DuckDB's SQL.
 """
 
 from typing import Literal
@@ -22,7 +22,8 @@ def _time(**options: bool) -> dy.Datetime:
 
 
 class Events(dy.Schema):
-    """One logged fact a row. `key` is (source, kind, id, content hash); `text` is the answer, edit, comment or result."""
+    """One logged fact a row. `key` is (source, kind, id, content hash); `text` is the answer, edit, comment or result.
+    """
 
     key = dy.String(primary_key=True)
     source = dy.String(nullable=False)
@@ -60,7 +61,9 @@ class Events(dy.Schema):
 
 
 class IngestFiles(dy.Schema):
-    """What each ingest took from each file: records = accepted + repeated + quarantined; `pending` is a torn last line."""
+    """What each ingest took from each file: records = accepted + repeated + quarantined; `pending` is a torn last
+    line.
+    """
 
     batch = dy.String(primary_key=True)
     file = dy.String(primary_key=True)
@@ -83,7 +86,7 @@ class IngestFiles(dy.Schema):
 class Quarantine(dy.Schema):
     """A source record that could not be read, with where it lies and why. Part of the raw zone: bytes are unmasked."""
 
-    batch = dy.String(nullable=False)
+    batch = dy.String(primary_key=True)
     source = dy.String(nullable=False)
     file = dy.String(primary_key=True)
     offset = dy.Int64(primary_key=True)
@@ -96,7 +99,8 @@ class Quarantine(dy.Schema):
 
 
 class Exchanges(dy.Schema):
-    """One request with the response the user saw; siblings share `parent`. `final` is what the user kept, if anything."""
+    """One request with the response the user saw; siblings share `parent`. `final` is what the user kept, if anything.
+    """
 
     workload = dy.String(primary_key=True)
     answer = dy.String(primary_key=True)
@@ -235,7 +239,8 @@ class DatasetRows(dy.Schema):
 
 
 class Datasets(dy.Schema):
-    """One dataset of one workload at one cutoff; `dataset` is the hash of its rows, `cycle` the turn it was made for."""
+    """One dataset of one workload at one cutoff; `dataset` is the hash of its rows, `cycle` the turn it was made for.
+    """
 
     workload = dy.String(primary_key=True)
     cycle = dy.Int64(primary_key=True)
@@ -249,6 +254,23 @@ class Datasets(dy.Schema):
     demonstrations = dy.Int64(nullable=False)
     train_pairs = dy.Int64(nullable=False)
     train_demonstrations = dy.Int64(nullable=False)
+
+
+class Checkpoints(dy.Schema):
+    """What a cycle trained: where it lies and its fingerprint, or the reason why nothing was trained."""
+
+    workload = dy.String(primary_key=True)
+    cycle = dy.Int64(primary_key=True)
+    dataset = dy.String(nullable=False)
+    eval_set = dy.String(nullable=False)
+    start = dy.String(nullable=False)
+    folder = dy.String(nullable=True)
+    fingerprint = dy.String(nullable=True)
+    reason = dy.String(nullable=True)
+    metrics = dy.String(nullable=False)
+    history = dy.String(nullable=False)
+    mlflow_run = dy.String(nullable=True)
+    seconds = dy.Float64(nullable=False)
 
 
 # ---- gate -----------------------------------------------------------------------------------------------------------
@@ -323,7 +345,9 @@ class Deployments(dy.Schema):
 
 
 class Rates(dy.Schema):
-    """How often people had to act, by workload, cycle, model version and slice; the interval is Wilson's, widened by user."""
+    """How often people had to act, by workload, cycle, model version and slice; the interval is Wilson's, widened by
+    user.
+    """
 
     workload = dy.String(primary_key=True)
     cycle = dy.Int64(primary_key=True)
@@ -350,6 +374,7 @@ TABLES: dict[str, type[dy.Schema]] = {
     "eval_items": EvalItems,
     "dataset_rows": DatasetRows,
     "datasets": Datasets,
+    "checkpoints": Checkpoints,
     "answers": Answers,
     "looks": Looks,
     "verdicts": Verdicts,

@@ -5,10 +5,17 @@ Fields that a product cannot know stay at their default and are not written. Wha
 wheel concludes from it belongs in `flywheel.signals`.
 """
 
-from dataclasses import dataclass, field, fields
+from dataclasses import MISSING, dataclass, field, fields
+from functools import cache
 from typing import Any, ClassVar
 
 VERSION = 1
+
+# What a field's values must look like beyond their type, in JSON Schema's words: a writer and a reader both hold them.
+UTC_TIME = {"pattern": r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z$"}
+COUNT = {"minimum": 0, "maximum": 2**63 - 1}
+PROBABILITY = {"minimum": 0, "maximum": 1}
+OPINION = {"minimum": -1, "maximum": 1}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,7 +36,7 @@ class Event:
 
     id: str
     """Unique within the source and the kind."""
-    at: str
+    at: str = field(metadata=UTC_TIME)
     """When it happened: RFC 3339 in UTC, as in 2026-01-05T09:30:00.000000Z."""
     workload: str
     """The job the product uses a model for, such as reply-drafts."""
@@ -51,7 +58,7 @@ class Event:
 
 @dataclass(frozen=True, kw_only=True)
 class Response(Event):
-    """A model answered. A regeneration is another response to the same `parent`; an edited prompt has a new `parent`."""
+    """A model answered. A regeneration is another response to the same `parent`; an edited prompt has a new one."""
 
     kind: ClassVar[str] = "response"
 
@@ -69,13 +76,13 @@ class Response(Event):
     """The version of the prompt template."""
     arm: str | None = None
     """The arm of an experiment the user is assigned to."""
-    propensity: float | None = None
+    propensity: float | None = field(default=None, metadata=PROBABILITY)
     """The probability of that arm when it was assigned, 0 to 1."""
     refused: bool | None = None
     """The model declined to answer."""
-    tokens_in: int | None = None
+    tokens_in: int | None = field(default=None, metadata=COUNT)
     """Tokens given to the model."""
-    tokens_out: int | None = None
+    tokens_out: int | None = field(default=None, metadata=COUNT)
     """Tokens it answered with."""
     cost: float | None = None
     """What the call cost, in the product's currency."""
@@ -129,7 +136,7 @@ class Rated(Event):
 
     answer: str
     """The id of the response this speaks of."""
-    value: float
+    value: float = field(metadata=OPINION)
     """From -1 (worst) to 1 (best); a thumb is -1 or 1."""
     comment: str | None = None
     """What they wrote with it."""
@@ -193,10 +200,31 @@ KINDS: dict[str, type[Event]] = {
 def as_record(event: Event) -> dict[str, Any]:
     """The event as the object of its log line: kind first, fields at their default left out."""
     record: dict[str, Any] = {"v": event.v, "kind": event.kind}
-    for each in fields(event):
-        value = getattr(event, each.name)
-        if each.name == "prompt":
-            value = [{"role": message.role, "content": message.content} for message in value]
-        if value is not None and value != {} and value != []:
-            record[each.name] = value
+    for name, default in _defaults(type(event)):
+        value = getattr(event, name)
+        if value != default:
+            record[name] = value
+    if isinstance(event, Response):
+        record["prompt"] = [{"role": message.role, "content": message.content} for message in event.prompt]
     return record
+
+
+def outside_limits(event: Event) -> str:
+    """What is wrong with the first number beyond its limits; empty when nothing is."""
+    for name, low, high in _limits(type(event)):
+        value = getattr(event, name)
+        if value is not None and not (isinstance(value, int | float) and low <= value <= high):
+            return f"field {name}: must be a number from {low} to {high}; saw `{value}`"
+    return ""
+
+
+@cache
+def _defaults(kind: type[Event]) -> list[tuple[str, Any]]:
+    made = [(each, each.default_factory) for each in fields(kind)]
+    return [(each.name, each.default if factory is MISSING else factory()) for each, factory in made]
+
+
+@cache
+def _limits(kind: type[Event]) -> list[tuple[str, float, float]]:
+    bounds = [(each.name, each.metadata) for each in fields(kind) if "minimum" in each.metadata]
+    return [(name, limits["minimum"], limits["maximum"]) for name, limits in bounds]

@@ -1,7 +1,7 @@
 """The control experiment: the same records with every direction decided by chance.
 
-If a wheel fed with these promotes anything, its gains do not come from what people did. Chance is drawn from each record's
-id, so the same records are shuffled the same way in whatever order they stand.
+If a wheel fed with these promotes anything, its gains do not come from what people did. Chance is drawn from each
+record's id, so the same records are shuffled the same way in whatever order they stand.
 """
 
 import hashlib

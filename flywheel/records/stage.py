@@ -28,7 +28,9 @@ def derive_days(lake: Lake, settings: Settings, days: Sequence[date]) -> dict[st
         records = {kind: frame.filter(pl.col("day").is_in(list(days))) for kind, frame in records.items()}
         for kind, frame in records.items():
             lake.replace(kind, frame, {"day": list(days)})
-        lake.replace("derivations", marks.with_columns(stage=pl.lit("records")), {"day": list(days), "stage": ["records"]})
+        lake.replace(
+            "derivations", marks.with_columns(stage=pl.lit("records")), {"day": list(days), "stage": ["records"]}
+        )
     return records
 
 

@@ -55,7 +55,8 @@ def slice_of_tags(tags: Sequence[str], slices: Sequence[settings.Slice]) -> pl.D
         return next(matching, "unassigned")
 
     return pl.DataFrame(
-        {"tags": list(tags), "slice": [first_match(each) for each in tags]}, schema={"tags": pl.String, "slice": pl.String}
+        {"tags": list(tags), "slice": [first_match(each) for each in tags]},
+        schema={"tags": pl.String, "slice": pl.String},
     )
 
 

@@ -1,8 +1,8 @@
 """Which days the log has outgrown, and their derivation anew.
 
 A day's fingerprint covers every event of every conversation that has an answer on it, which of them the watermark has
-closed, and the rules. So late feedback, a conversation that falls idle and a changed rule all make their days stale, and a
-run killed half-way finds its days stale again: `derivations` is written last.
+closed, and the rules. So late feedback, a conversation that falls idle and a changed rule all make their days stale,
+and a run killed half-way finds its days stale again: `derivations` is written last.
 """
 
 import hashlib
@@ -15,7 +15,8 @@ from flywheel.lake import Lake
 from flywheel.settings import Settings
 from flywheel.signals.derive import VERSION, Derived, derive
 
-# Each event with the conversation it belongs to; feedback takes its answer's. A conversation nobody named is its user's log.
+# Each event with the conversation it belongs to; feedback takes its answer's. A conversation nobody named is its
+# user's log.
 TALKS = """
     WITH responses AS (
         SELECT workload, id, time::DATE AS day, coalesce(conversation, 'user ' || user, 'answer ' || id) AS talk

@@ -1,0 +1,125 @@
+"""Jobs, schedules and sensors: when the wheel turns. Cheap stages follow by themselves; training never starts unasked.
+
+https://docs.dagster.io/guides/automate
+"""
+
+import hashlib
+from collections.abc import Iterator
+from glob import glob
+from pathlib import Path
+
+import dagster as dg
+from flywheel import records, signals
+from flywheel.registry import fail
+
+from assets.partitions import DAYS, WORKLOADS
+from assets.resources import Wheel
+
+RANGE = ("dagster/asset_partition_range_start", "dagster/asset_partition_range_end")
+"""The run tags that ask for a range of days in one run."""
+
+
+@dg.failure_hook(name="tell_failure", required_resource_keys={"wheel"})
+def tell_failure(context: dg.HookContext) -> None:
+    """A cycle that failed leaves one sentence in `cycles`, where `status` and people find it."""
+    error = context.op_exception
+    sentence = getattr(error, "description", None) or str(error)
+    workload = context._step_execution_context.partition_key
+    fail(context.resources.wheel.lake(), workload, sentence, run=context.run_id)
+
+
+ingest = dg.define_asset_job(
+    "ingest", selection=dg.AssetSelection.groups("ingest"), description="Take what is new in the logs."
+)
+derive = dg.define_asset_job(
+    "derive",
+    selection=dg.AssetSelection.groups("signals", "records"),
+    partitions_def=DAYS,
+    description="Signals and records of some days; runs by itself when the log has outgrown them.",
+)
+cycle = dg.define_asset_job(
+    "cycle",
+    selection=dg.AssetSelection.groups("datasets", "training", "gate", "health") | dg.AssetSelection.assets("cycles"),
+    partitions_def=WORKLOADS,
+    hooks={tell_failure},
+    description="One turn of the wheel for one workload: dataset, checkpoint, verdict, registration, rates.",
+)
+play = dg.define_asset_job(
+    "play",
+    selection=dg.AssetSelection.groups("playground"),
+    description="One simulated week of the playground's product.",
+)
+deployment = dg.define_asset_job(
+    "deployment", selection=dg.AssetSelection.assets("deployments"), description="Write down where `champion` points."
+)
+JOBS = [ingest, derive, cycle, play, deployment]
+
+daily = dg.ScheduleDefinition(
+    name="daily_ingest",
+    job=ingest,
+    cron_schedule="0 3 * * *",
+    execution_timezone="UTC",
+    description="Each night at three.",
+)
+
+
+@dg.schedule(
+    job=cycle, cron_schedule="0 5 * * 1", execution_timezone="UTC", description="Each Monday at five, every workload."
+)
+def weekly_cycle() -> Iterator[dg.RunRequest]:
+    for workload in WORKLOADS.get_partition_keys():
+        yield dg.RunRequest(partition_key=workload)
+
+
+@dg.sensor(job=ingest, minimum_interval_seconds=30, default_status=dg.DefaultSensorStatus.RUNNING)
+def new_logs(context: dg.SensorEvaluationContext, wheel: Wheel) -> dg.SensorResult | dg.SkipReason:
+    """Ask for an ingest when a source's files have grown or changed."""
+    home = wheel.settings().home
+    files = sorted({path for source in wheel.settings().sources for path in glob(source.path.format(home=home))})
+    state = hashlib.sha256(repr([(path, Path(path).stat().st_size) for path in files]).encode()).hexdigest()[:16]
+    if not files or state == context.cursor:
+        return dg.SkipReason("no source has changed")
+    return dg.SensorResult(run_requests=[dg.RunRequest(run_key=state)], cursor=state)
+
+
+@dg.sensor(job=derive, minimum_interval_seconds=30, default_status=dg.DefaultSensorStatus.RUNNING)
+def stale_days(context: dg.SensorEvaluationContext, wheel: Wheel) -> dg.SensorResult | dg.SkipReason:
+    """Ask for a derivation of the days that the log, or a rule, has outgrown."""
+    if _running(context.instance, "derive"):
+        return dg.SkipReason("a derivation is under way")
+    days = to_derive(wheel)
+    if not days:
+        return dg.SkipReason("every day is derived")
+    version = f"{wheel.lake().version('events')}/{wheel.lake().version('derivations')}"
+    return dg.SensorResult(
+        run_requests=[dg.RunRequest(run_key=f"{days[0]}/{days[-1]}/{version}", tags=day_range(days))]
+    )
+
+
+@dg.sensor(job=deployment, minimum_interval_seconds=30, default_status=dg.DefaultSensorStatus.RUNNING)
+def champion_moved(context: dg.SensorEvaluationContext, wheel: Wheel) -> dg.SensorResult | dg.SkipReason:
+    """Notice when a person moves the alias `champion` in MLflow; the product's next answers are that version's."""
+    if not (wheel.settings().home / "mlflow.db").exists():
+        return dg.SkipReason("nothing is registered yet")
+    registry = wheel.registry()
+    champions = {workload: registry.champion(workload) for workload in WORKLOADS.get_partition_keys()}
+    state = " ".join(f"{workload}@{champion.version}" for workload, champion in champions.items() if champion)
+    if state in ("", context.cursor):
+        return dg.SkipReason("no alias has moved")
+    return dg.SensorResult(run_requests=[dg.RunRequest(run_key=f"{state} after {context.cursor}")], cursor=state)
+
+
+def to_derive(wheel: Wheel) -> list:
+    """The days whose signals or records are not what the log and the rules say now."""
+    lake, settings = wheel.lake(), wheel.settings()
+    return sorted({*signals.stale_days(lake, settings), *records.stale_days(lake, settings)})
+
+
+def day_range(days: list) -> dict[str, str]:
+    """The tags of one run over all days from the first to the last."""
+    return dict(zip(RANGE, (days[0].isoformat(), days[-1].isoformat()), strict=True))
+
+
+def _running(instance: dg.DagsterInstance, job: str) -> bool:
+    unfinished = [dg.DagsterRunStatus.QUEUED, dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED]
+    return bool(instance.get_runs(dg.RunsFilter(job_name=job, statuses=unfinished), limit=1))

@@ -1,0 +1,58 @@
+"""Broken promises stop the run: blocking checks. A candidate that is not better is no broken promise, it is a verdict.
+
+https://docs.dagster.io/guides/test/asset-checks
+"""
+
+import dagster as dg
+import polars as pl
+from flywheel.datasets import frozen, leaks
+from flywheel.errors import FlywheelError
+
+from assets.partitions import WORKLOADS
+from assets.resources import Wheel
+
+
+@dg.asset_check(
+    asset="ingest_files", blocking=True, description="Records = accepted + repeated + quarantined, for every file."
+)
+def conservation(wheel: Wheel) -> dg.AssetCheckResult:
+    files = wheel.lake().read("ingest_files")
+    lost = files.filter(pl.col("records") != pl.col("accepted") + pl.col("repeated") + pl.col("quarantined"))
+    events = wheel.lake().scan("events").select(pl.len()).collect().item()
+    accepted = int(files["accepted"].sum())
+    return dg.AssetCheckResult(
+        passed=lost.is_empty() and events == accepted,
+        metadata={"files": len(files), "files_that_lose": len(lost), "accepted": accepted, "events": events},
+    )
+
+
+@dg.asset_check(
+    asset="eval_items",
+    blocking=True,
+    partitions_def=WORKLOADS,
+    description="The eval set is byte for byte what it was frozen as.",
+)
+def eval_set_is_frozen(context: dg.AssetCheckExecutionContext, wheel: Wheel) -> dg.AssetCheckResult:
+    workload = context.partition_key
+    try:
+        items = frozen(wheel.lake(), workload, wheel.settings().workload(workload))
+    except FlywheelError as error:
+        return dg.AssetCheckResult(passed=False, description=str(error))
+    return dg.AssetCheckResult(passed=True, metadata={"items": len(items), "eval_set": items["eval_set"][0]})
+
+
+@dg.asset_check(
+    asset="dataset_rows",
+    blocking=True,
+    partitions_def=WORKLOADS,
+    description="No user, conversation or request is on both sides.",
+)
+def no_leakage(context: dg.AssetCheckExecutionContext, wheel: Wheel) -> dg.AssetCheckResult:
+    lake, of = wheel.lake(), pl.col("workload") == context.partition_key
+    latest = lake.read("datasets").filter(of).sort("cycle")["dataset"][-1]
+    rows = lake.read("dataset_rows").filter(of, pl.col("dataset") == latest)
+    found = leaks(rows, lake.read("eval_items").filter(of))
+    return dg.AssetCheckResult(passed=not any(found), metadata=found._asdict())
+
+
+CHECKS = [conservation, eval_set_is_frozen, no_leakage]

@@ -1,0 +1,79 @@
+"""Records -> the frozen eval set and the dataset of one workload at its cutoff."""
+
+import dagster as dg
+import polars as pl
+from flywheel import records, signals
+from flywheel.datasets import cut, frozen
+from flywheel.errors import FlywheelError, Transient
+
+from assets.metadata import bars, rows, spec, table
+from assets.partitions import WORKLOADS
+from assets.processes import failure
+from assets.resources import Wheel
+
+EVERY_DAY = dg.AllPartitionMapping()
+OPTIONS = {
+    "group_name": "datasets",
+    "kinds": {"polars", "deltalake"},
+    "owners": ["team:ml"],
+    "partitions_def": WORKLOADS,
+}
+
+
+@dg.asset(
+    name="eval_items",
+    description="The frozen eval set: what held-out users asked and what they finally sent, known by its hash.",
+    deps=[dg.AssetDep("exchanges", partition_mapping=EVERY_DAY)],
+    metadata=dict(spec("eval_items").metadata),
+    **OPTIONS,
+)
+def eval_items(context: dg.AssetExecutionContext, wheel: Wheel) -> dg.MaterializeResult:
+    settings, lake = wheel.settings(), wheel.lake()
+    try:
+        _require_derived(wheel)
+        with lake.writing():
+            items = frozen(lake, context.partition_key, settings.workload(context.partition_key))
+    except FlywheelError as error:
+        raise failure(error) from None
+    slices = dict(items["slice"].value_counts(sort=True).iter_rows())
+    name = items["eval_set"][0]
+    return dg.MaterializeResult(
+        metadata=rows(items, show=["slice", "request", "reference"]) | {"eval_set": name, "slices": bars(slices)},
+        data_version=dg.DataVersion(name),
+    )
+
+
+@dg.asset(
+    name="dataset_rows",
+    description="The training records of one workload at its cutoff, hashed, none of them seen by the eval set.",
+    deps=["eval_items", *(dg.AssetDep(kind, partition_mapping=EVERY_DAY) for kind in records.KINDS)],
+    metadata=dict(spec("dataset_rows").metadata),
+    **OPTIONS,
+)
+def dataset_rows(context: dg.AssetExecutionContext, wheel: Wheel) -> dg.MaterializeResult:
+    try:
+        made = cut(wheel.lake(), context.partition_key, wheel.settings().workload(context.partition_key))
+    except FlywheelError as error:
+        raise failure(error) from None
+    funnel = made.rows.group_by("kind", "split", "rule").agg(pl.len().alias("records")).sort("kind", "split", "rule")
+    return dg.MaterializeResult(
+        metadata={
+            **rows(made.rows, show=["kind", "split", "slice", "rule", "chosen", "rejected"]),
+            "funnel": table(funnel.to_dicts()),
+            "cycle": made.cycle,
+            "cutoff": str(made.dataset["cutoff"][0]),
+        },
+        data_version=dg.DataVersion(made.name),
+    )
+
+
+def _require_derived(wheel: Wheel) -> None:
+    """A cycle on half-derived days would leave out what people did there."""
+    lake, settings = wheel.lake(), wheel.settings()
+    stale = sorted({*signals.stale_days(lake, settings), *records.stale_days(lake, settings)})
+    if stale:
+        raise Transient(
+            "some days of the log are not derived yet",
+            seen=", ".join(map(str, stale[:5])),
+            do="run the job derive for them first",
+        )

@@ -1,0 +1,15 @@
+"""The two dimensions of partitions: event days and workloads. Never users, conversations or buckets.
+
+https://docs.dagster.io/guides/build/partitions-and-backfills
+"""
+
+import dagster as dg
+from flywheel import settings
+
+_SETTINGS = settings.load()
+
+DAYS = dg.DailyPartitionsDefinition(start_date=_SETTINGS.start.isoformat(), timezone="UTC")
+"""The UTC day of the answer a row speaks of."""
+
+WORKLOADS = dg.StaticPartitionsDefinition(list(_SETTINGS.workloads))
+"""The jobs the product uses models for, as `flywheel.toml` names them."""

@@ -1,0 +1,268 @@
+"""The command line: every stage without Dagster, and the doors to the demo and the two UIs.
+
+Results for programs go to stdout (`--json`: one object), everything for people to stderr. What a person got wrong is
+one sentence and exit code 2.
+"""
+
+import json
+import os
+import subprocess
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+import duckdb
+import polars as pl
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from flywheel import checkpoint, process, settings
+from flywheel.errors import BadInput, FlywheelError
+from flywheel.lake import Lake
+from flywheel.status import as_json, status
+
+# Dagster's partitioned checks still warn that they are new; that is for us to watch, not for who plays the demo.
+PREVIEW = "ignore:Specifying a partitions_def"
+people = Console(stderr=True)
+app = typer.Typer(
+    no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__.splitlines()[0]
+)
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")]
+Named = Annotated[str, typer.Argument(help="A workload of flywheel.toml.")]
+
+
+def main() -> None:
+    """The entry point: errors that a person can act on are sentences, never tracebacks."""
+    environment()
+    try:
+        app()
+    except FlywheelError as error:
+        people.print(str(error), style="red", markup=False, highlight=False, soft_wrap=True)
+        sys.exit(2 if isinstance(error, BadInput) else 1)
+
+
+def environment() -> None:
+    """Where Dagster and the state folder are, for this process and those it starts."""
+    os.environ["FLYWHEEL_HOME"] = str(settings.home())
+    os.environ["DAGSTER_HOME"] = str(settings.REPOSITORY)
+    settings.home().mkdir(parents=True, exist_ok=True)
+
+
+# ---- the doors ------------------------------------------------------------------------------------------------------
+
+
+@app.command()
+def demo(
+    fresh: Annotated[bool, typer.Option("--fresh", help="Start anew; the cached base model is kept.")] = False,
+    weeks: Annotated[int, typer.Option(min=1, help="How many simulated weeks to play.")] = 3,
+) -> None:
+    """Play simulated weeks and turn the wheel after each: the playground's product, its users, and what they teach."""
+    command = [sys.executable, "-W", PREVIEW, "-m", "assets.demo", "--weeks", str(weeks), *(["--fresh"] if fresh else [])]
+    raise typer.Exit(subprocess.run(command, cwd=settings.REPOSITORY, check=False).returncode)
+
+
+@app.command()
+def ui(dagster_port: int = 3000, mlflow_port: int = 5000) -> None:
+    """Serve the Dagster and MLflow UIs on loopback until Ctrl-C."""
+    command = [sys.executable, "-m", "assets.ui", str(dagster_port), str(mlflow_port)]
+    raise typer.Exit(subprocess.run(command, cwd=settings.REPOSITORY, check=False).returncode)
+
+
+# ---- the stages -----------------------------------------------------------------------------------------------------
+
+
+@app.command()
+def ingest(json_out: AsJson = False) -> None:
+    """Take what is new in the sources of flywheel.toml."""
+    from flywheel.ingest import ingest as take
+
+    read, lake = _wheel()
+    taken = take(lake, read.sources, now=datetime.now(UTC)).as_json()
+    _say(taken, json_out)
+
+
+@app.command()
+def derive(json_out: AsJson = False) -> None:
+    """Signals and records of every day that the log or a rule has outgrown."""
+    read, lake = _wheel()
+    _say(_derive(lake, read), json_out)
+
+
+@app.command()
+def train(workload: Named, json_out: AsJson = False) -> None:
+    """Cut the workload's dataset at its cutoff and train a candidate on it."""
+    from flywheel.datasets import cut
+    from flywheel.registry import Registry
+    from flywheel.training.stage import keep, plan
+
+    read, lake = _wheel()
+    rules, registry = read.workload(workload), Registry(read.home)
+    _derive(lake, read)
+    made = cut(lake, workload, rules)
+    base = checkpoint.locate(read.base_model(workload))
+    champion = registry.ensure_champion(workload, base)
+    start = champion.path if rules.start_from == "champion" else base
+    training = plan(lake, workload, rules, start=start, tracking_uri=registry.tracking_uri)
+    result = process.run("training", training.folder, training.job) if training.job else None
+    kept = keep(lake, training, result).row(0, named=True)
+    told = {key: kept[key] for key in ("workload", "cycle", "dataset", "folder", "fingerprint", "reason", "seconds")}
+    _say(told | {"rows": len(made.rows), "metrics": json.loads(kept["metrics"])}, json_out)
+
+
+@app.command()
+def gate(workload: Named, json_out: AsJson = False) -> None:
+    """Judge the workload's latest candidate against its champion, and register it if it won."""
+    from flywheel.gate import stage
+    from flywheel.registry import Registry, conclude
+
+    read, lake = _wheel()
+    rules, registry = read.workload(workload), Registry(read.home)
+    champion = registry.ensure_champion(workload, checkpoint.locate(read.base_model(workload)))
+    items = stage.eval_items(lake, workload)
+    for model, folder in stage.contestants(lake, workload, champion.fingerprint, champion.path).items():
+        if asked := stage.unanswered(lake, items, model, rules.gate):
+            result = process.run("gate", read.home / "gate" / model, stage.questions(folder, asked, rules.gate))
+            stage.keep_answers(lake, model, rules.gate, result["answers"])
+    judged = stage.judge_cycle(lake, workload, rules, champion.fingerprint)
+    ended = conclude(lake, registry, workload, read)
+    _say({**judged.verdict.row(0, named=True), "registered": ended["registered"]}, json_out)
+
+
+# ---- looking --------------------------------------------------------------------------------------------------------
+
+
+@app.command(name="status")
+def status_(json_out: AsJson = False) -> None:
+    """Where the wheel stands: every cycle, its verdict, what people did, and the champions."""
+    read, lake = _wheel()
+    told = current(lake, read)
+    if json_out:
+        typer.echo(as_json(told))
+    else:
+        people.print(status_table(told))
+        people.print(
+            *(f"{workload}: champion is version {one['version']}" for workload, one in told["champion"].items()),
+            sep="\n",
+        )
+
+
+@app.command()
+def show(
+    table: Annotated[str, typer.Argument(help="A table of the lake.")],
+    where: Annotated[str, typer.Option(help="A SQL condition.")] = "true",
+    limit: Annotated[int, typer.Option(min=1, help="No more rows than this.")] = 20,
+    json_out: AsJson = False,
+) -> None:
+    """Look into a table."""
+    _, lake = _wheel()
+    lake.version(table)
+    try:
+        rows = lake.sql(f"SELECT * FROM {table} WHERE {where} LIMIT {limit}")
+    except duckdb.Error as error:
+        raise BadInput(f"the condition is not SQL that {table} understands ({error})", seen=where) from None
+    if json_out:
+        typer.echo(as_json({"table": table, "rows": rows.to_dicts()}))
+    else:
+        with pl.Config(
+            tbl_rows=limit, tbl_cols=-1, fmt_str_lengths=40, tbl_width_chars=people.width, tbl_hide_dataframe_shape=True
+        ):
+            people.print(str(rows), markup=False, highlight=False, soft_wrap=True)
+
+
+# ---- shared ---------------------------------------------------------------------------------------------------------
+
+
+def status_table(told: dict[str, Any]) -> Table:
+    """The closing table: one row a cycle."""
+    table = Table(box=None, header_style="bold")
+    for heading in (
+        "workload",
+        "cycle",
+        "events",
+        "records",
+        "verdict",
+        "gain",
+        "edit",
+        "regen.",
+        "rephr.",
+        "aband.",
+        "satisfied",
+    ):
+        table.add_column(heading, justify="left" if heading in ("workload", "verdict", "gain") else "right")
+    for one in told["cycles"]:
+        rates = [
+            f"{one['rates'][kind]['rate']:.0%}" if kind in one["rates"] else "-"
+            for kind in ("edit", "regeneration", "rephrase", "abandonment")
+        ]
+        records = sum(count or 0 for count in one["records"].values())
+        gain = (
+            "-"
+            if one["interval"] is None
+            else f"{one['gain']:+.3f} ({one['interval'][0]:+.3f} to {one['interval'][1]:+.3f})"
+        )
+        true = "-" if one["true_satisfaction"] is None else f"{one['true_satisfaction']:.0%}"
+        shown = [
+            one["workload"],
+            str(one["cycle"]),
+            str(one["events"] or "-"),
+            str(records),
+            one["verdict"],
+            gain,
+            *rates,
+            true,
+        ]
+        table.add_row(*shown)
+        if one["verdict"] == "failed":
+            table.add_row("", "", "", "", one["reason"])
+    return table
+
+
+def _wheel() -> tuple[settings.Settings, Lake]:
+    read = settings.load()
+    return read, Lake(read.home)
+
+
+def _derive(lake: Lake, read: settings.Settings) -> dict[str, Any]:
+    from flywheel import records, signals
+
+    days = signals.stale_days(lake, read)
+    derived = signals.derive_days(lake, read, days) if days else None
+    again = records.stale_days(lake, read)
+    made = records.derive_days(lake, read, again) if again else {}
+    counts = {"exchanges": len(derived.exchanges), "signals": len(derived.signals)} if derived else {}
+    return {
+        "days": [str(day) for day in sorted({*days, *again})],
+        **counts,
+        **{kind: len(rows) for kind, rows in made.items()},
+    }
+
+
+def current(lake: Lake, read: settings.Settings) -> dict[str, Any]:
+    champions: dict[str, dict[str, str]] = {}
+    if (read.home / "mlflow.db").exists():
+        from flywheel.registry import Registry
+
+        registry = Registry(read.home)
+        for workload in read.workloads:
+            if champion := registry.champion(workload):
+                champions[workload] = {"version": champion.version, "fingerprint": champion.fingerprint}
+    return status(lake, read, champions, _truth(read.home))
+
+
+def _truth(home: Path) -> pl.DataFrame | None:
+    """What the playground knows of its users; nothing but this report reads it."""
+    if not (home / "playground" / "truth").exists():
+        return None
+    from flywheel.playground.truth import satisfaction
+
+    return satisfaction(home)
+
+
+def _say(told: dict[str, Any], json_out: bool) -> None:
+    if json_out:
+        typer.echo(as_json(told))
+        return
+    for name, value in told.items():
+        people.print(f"{name:>15}  {value}", markup=False, highlight=False, soft_wrap=True)

@@ -1,0 +1,52 @@
+"""What a training run is asked to do: its job, the name it gives its checkpoint, and whether that is there already.
+
+Light, for whoever starts a run; the run itself is `flywheel.training.run`.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from flywheel.checkpoint import fingerprint
+from flywheel.process import Job, Result
+from flywheel.settings import Recipe
+
+
+def name(dataset: str, recipe: Recipe, start_fingerprint: str) -> str:
+    """A checkpoint's folder name: what it is made of, so that the same run asked for twice is one run."""
+    identity = json.dumps([dataset, recipe.model_dump(), start_fingerprint], sort_keys=True)
+    return hashlib.sha256(identity.encode()).hexdigest()[:16]
+
+
+def job(
+    *,
+    home: Path,
+    workload: str,
+    cycle: int,
+    dataset: str,
+    start: Path,
+    recipe: Recipe,
+    out: Path,
+    mlflow: Mapping[str, Any] | None = None,
+) -> Job:
+    """The `job.json` of one run; `mlflow` holds tracking_uri, experiment, run_name and tags."""
+    return {
+        "home": str(home),
+        "workload": workload,
+        "cycle": cycle,
+        "dataset": dataset,
+        "start": str(start),
+        "recipe": recipe.model_dump(),
+        "out": str(out),
+        "mlflow": None if mlflow is None else dict(mlflow),
+    }
+
+
+def finished(out: Path) -> Result | None:
+    """What the run that made this checkpoint said; None where it is still to be made."""
+    told = out / "training.json"  # the folder is moved into place as a whole, with this in it
+    if not told.exists():
+        return None
+    return {"checkpoint": str(out), "fingerprint": fingerprint(out), **json.loads(told.read_text())}

@@ -1,0 +1,150 @@
+"""One training run: rows in, a complete checkpoint folder out, or one sentence why not.
+
+Everything is written beside the checkpoint's folder and moved there last: a folder that exists is complete, and a run
+that was killed is simply run again.
+"""
+
+import json
+import os
+import shutil
+import time
+import warnings
+from contextlib import nullcontext
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import datasets
+import transformers
+
+from flywheel.checkpoint import fingerprint
+from flywheel.errors import TrainingFailed
+from flywheel.lake import locked
+from flywheel.process import Job, Report, Result
+from flywheel.settings import Recipe
+from flywheel.training.dpo import Accuracy, dpo
+from flywheel.training.recipe import finished
+from flywheel.training.rows import Rows, fitting, read, require
+from flywheel.training.sft import sft
+from flywheel.training.tracking import Track, tracked
+from flywheel.training.trainer import Coder
+from flywheel.training.watch import Watch
+
+LIBRARIES = ("torch", "transformers", "trl", "accelerate")
+FIRST = os.environ.get("RANK", "0") == "0"  # of several processes under accelerate, the one that writes
+
+
+def train(job: Job, report: Report) -> Result:
+    """Do the job; asked again for a checkpoint that is there, say what it was."""
+    _quiet()
+    out, home = Path(job["out"]), Path(job["home"])
+    with locked(home / "locks" / f"training-{out.name}") if FIRST else nullcontext():
+        if finished(out) is None:
+            if out.exists():
+                raise TrainingFailed("the checkpoint's folder was not made by training", seen=out, do="move it away")
+            _make(job, Recipe(**job["recipe"]), out, report)
+    return finished(out) or {}
+
+
+class Phases(NamedTuple):
+    """What the phases of a run left."""
+
+    folder: Path
+    history: list[dict[str, Any]]
+    metrics: dict[str, float]
+
+
+def _make(job: Job, recipe: Recipe, out: Path, report: Report) -> None:
+    began, home, start = time.monotonic(), Path(job["home"]), Path(job["start"])
+    coder = Coder(start)
+    rows, left_out = _rows(job, recipe, coder)
+    report("training", **rows.counts(), left_out=left_out)
+    require(rows, recipe.min_records)
+    made_of = {**{name: job[name] for name in ("workload", "cycle", "dataset")}, "start": fingerprint(start)}
+    params = {**made_of, **_flat(recipe.model_dump())}
+    with tracked(job["mlflow"] if FIRST else None, home=home, checkpoint=out.name, params=params) as track:
+        half = out.with_name(f"{out.name}.half")
+        done = _phases(start, rows, recipe, coder=coder, folder=_empty(half), report=report, track=track)
+    if FIRST:
+        told = {
+            "metrics": done.metrics,
+            "history": done.history,
+            "counts": rows.counts(),
+            "left_out": left_out,
+            "seconds": round(time.monotonic() - began, 1),
+            "versions": {library: version(library) for library in LIBRARIES},
+            "mlflow_run": track.run,
+        }
+        _write(done.folder / "recipe.json", {**made_of, "recipe": recipe.model_dump()})
+        _write(done.folder / "training.json", told)
+        done.folder.rename(out)
+        shutil.rmtree(half)
+
+
+def _rows(job: Job, recipe: Recipe, coder: Coder) -> tuple[Rows, int]:
+    found = read(Path(job["home"]), job["workload"], job["dataset"])
+    plain = Rows(*([coder.plain(row) for row in group] for group in found))
+    return fitting(plain, lambda row: coder.tokens(row) <= recipe.max_length)
+
+
+def _phases(
+    start: Path, rows: Rows, recipe: Recipe, *, coder: Coder, folder: Path, report: Report, track: Track
+) -> Phases:
+    """SFT where there are demonstrations, DPO where there are pairs; each starts where the one before it ended."""
+    last, history, development = start, [], {}
+
+    def watching(phase: str, count: int, epochs: float) -> Watch:
+        return Watch(phase, rows=count, epochs=epochs, report=report, track=track)
+
+    if rows.demonstrations:
+        watch = watching("sft", len(rows.demonstrations), recipe.sft.epochs)
+        last = sft(last, rows.demonstrations, recipe, coder=coder, watch=watch, out=folder / "sft")
+        history += watch.history
+    if rows.pairs:
+        watch = watching("dpo", len(rows.pairs), recipe.dpo.epochs)
+        out = folder / "dpo"
+        measured = dpo(last, rows.pairs, recipe, development=rows.development, coder=coder, watch=watch, out=out)
+        last, history, development = out, history + watch.history, _development(measured)
+        track.log(development, history[-1]["step"])
+    final = {f"{point['phase']}/loss": point["loss"] for point in history}
+    return Phases(last, history, final | development)
+
+
+def _development(measured: dict[str, Accuracy]) -> dict[str, float]:
+    """Of the development pairs: how many, and the share whose chosen side is preferred, with its interval."""
+    if not measured:
+        return {}
+    before, after = measured["before"], measured["after"]
+    return {
+        "development/pairs": after.pairs,
+        "development/accuracy_before": before.value,
+        "development/accuracy": after.value,
+        "development/accuracy_low": after.low,
+        "development/accuracy_high": after.high,
+    }
+
+
+def _quiet() -> None:
+    """Progress is told by `report`; the libraries' own bars and deprecations of each other only hide it."""
+    datasets.disable_progress_bars()
+    transformers.logging.disable_progress_bar()
+    warnings.filterwarnings("ignore", category=FutureWarning, module="transformers")
+
+
+def _empty(folder: Path) -> Path:
+    """Without what a killed run left in it."""
+    if FIRST:
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+    return folder
+
+
+def _flat(recipe: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for name, value in recipe.items():
+        flat |= _flat(value, f"{prefix}{name}/") if isinstance(value, dict) else {f"{prefix}{name}": value}
+    return flat
+
+
+def _write(path: Path, content: dict[str, Any]) -> None:
+    path.write_text(json.dumps(content, indent=1))

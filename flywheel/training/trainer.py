@@ -1,0 +1,102 @@
+"""What the SFT and the DPO phase share: how a folder is loaded, how a trainer is set up, how it becomes a folder again.
+
+A phase is a function from a folder to a folder; what is particular to it lives in `sft` and `dpo`.
+"""
+
+import os
+from pathlib import Path
+from typing import Any
+
+import torch
+from transformers import AutoModelForCausalLM, PrinterCallback, Trainer
+
+from flywheel.errors import TrainingFailed
+from flywheel.model import load_tokenizer, plain
+from flywheel.settings import Recipe, Step
+from flywheel.training.rows import Row
+
+ON_GPU = torch.cuda.is_available()
+POINTS = 50  # of a phase's curve
+
+
+class Coder:
+    """The start's tokenizer, and the questions asked of it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.tokenizer = load_tokenizer(folder)
+        if self.tokenizer.pad_token is None:
+            self.tokenizer.pad_token = self.tokenizer.eos_token
+
+    def plain(self, row: Row) -> Row:
+        return {name: plain(self.tokenizer, messages) for name, messages in row.items()}
+
+    def tokens(self, row: Row) -> int:
+        """Of the longest conversation in the row."""
+        ends = [messages for name, messages in row.items() if name != "prompt"]
+        return max(len(self.tokenizer.apply_chat_template(row["prompt"] + end)["input_ids"]) for end in ends)
+
+    def require_stop(self, rows: Any, column: str) -> None:
+        """Every answer must teach the token that ends generation; otherwise the model never learns to stop."""
+        stop = self.tokenizer.eos_token_id
+        for trained in rows[column]:
+            if stop not in trained:
+                raise TrainingFailed(
+                    "the chat template does not end an answer with the token that stops generation",
+                    seen=self.tokenizer.decode([token for token in trained if token >= 0]),
+                    allowed=f"an answer that ends in {self.tokenizer.eos_token}",
+                    do="add the token to the chat template of the base model, inside the assistant's turn",
+                )
+
+
+def load(folder: Path) -> Any:
+    """In full precision, whatever the folder holds: steps of 1e-6 vanish in the rounding of bfloat16 weights."""
+    return AutoModelForCausalLM.from_pretrained(
+        folder, dtype=torch.float32, use_safetensors=True, trust_remote_code=False
+    )
+
+
+def arguments(step: Step, recipe: Recipe, rows: int, folder: Path) -> dict[str, Any]:
+    """What both trainers are told; nothing is cut, kept between steps, or sent anywhere."""
+    ranks = int(os.environ.get("WORLD_SIZE", "1"))
+    steps = max(1, round(step.epochs * rows / step.batch))
+    return {
+        "output_dir": str(folder),
+        "learning_rate": step.learning_rate,
+        "lr_scheduler_type": "linear",
+        "warmup_steps": 0.1,
+        "num_train_epochs": step.epochs,
+        "per_device_train_batch_size": max(1, step.batch // ranks),
+        "per_device_eval_batch_size": max(1, step.batch // ranks),
+        "max_length": None,
+        "seed": recipe.seed,
+        "bf16": ON_GPU,
+        "use_cpu": not ON_GPU,
+        "gradient_checkpointing": ON_GPU,
+        "dataloader_pin_memory": ON_GPU,
+        "use_cache": True,  # goes into the checkpoint's config; the trainers themselves never ask for the cache
+        "logging_steps": max(1, steps // POINTS),
+        "logging_nan_inf_filter": False,
+        "save_strategy": "no",
+        "report_to": "none",
+        "disable_tqdm": True,
+    }
+
+
+def learn(trainer: Trainer, folder: Path) -> Path:
+    """Train, check and save: the folder is a checkpoint without anything of the trainer's own."""
+    trainer.remove_callback(PrinterCallback)
+    trainer.train()
+    _require_finite(trainer.model)
+    trainer.save_model(str(folder))
+    if trainer.accelerator.is_main_process:
+        (folder / "training_args.bin").unlink()  # a pickle, and it names paths of this machine
+    trainer.accelerator.wait_for_everyone()
+    return folder
+
+
+def _require_finite(model: Any) -> None:
+    for name, weight in model.named_parameters():
+        if not torch.isfinite(weight).all():
+            raise TrainingFailed(
+                "training ended with weights that are not numbers", seen=name, do="lower the recipe's learning rate"
+            )

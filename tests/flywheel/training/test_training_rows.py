@@ -1,0 +1,88 @@
+"""Which rows train: read from the lake, kept whole or left out, enough or not. None of this needs torch."""
+
+from pathlib import Path
+
+import polars as pl
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from flywheel.errors import TrainingFailed
+from flywheel.lake import Lake
+from flywheel.training.rows import Rows, fitting, read, require
+
+
+def stored(**changed: object) -> pl.DataFrame:
+    row = {
+        "workload": "w",
+        "dataset": "d",
+        "record": "r1",
+        "kind": "pair",
+        "split": "train",
+        "user": "u",
+        "conversation": "c",
+        "slice": "unassigned",
+        "prompt": '[{"role": "user", "content": "Hi"}]',
+        "chosen": "good",
+        "rejected": "bad",
+        "weight": 1.0,
+        "rule": "edit",
+        "event_ids": ["e"],
+    }
+    return pl.DataFrame([{**row, **changed}], schema_overrides={"rejected": pl.String})
+
+
+def read_back(home: Path, *frames: pl.DataFrame) -> Rows:
+    Lake(home).append("dataset_rows", pl.concat(frames), "batch")
+    return read(home, "w", "d")
+
+
+def test_a_pair_becomes_messages(tmp_path: Path) -> None:
+    assert read_back(tmp_path, stored()).pairs == [
+        {
+            "prompt": [{"role": "user", "content": "Hi"}],
+            "chosen": [{"role": "assistant", "content": "good"}],
+            "rejected": [{"role": "assistant", "content": "bad"}],
+        }
+    ]
+
+
+def test_each_row_lands_in_one_group(tmp_path: Path) -> None:
+    rows = read_back(
+        tmp_path,
+        stored(record="r1"),
+        stored(record="r2", split="development"),
+        stored(record="r3", kind="demonstration", rejected=None),
+        stored(record="r4", kind="demonstration", rejected=None, split="development"),
+    )
+    assert rows.counts() == {"demonstrations": 1, "pairs": 1, "development": 1}
+
+
+@pytest.mark.parametrize("changed", [{"workload": "other"}, {"dataset": "other"}, {"weight": 0.0}])
+def test_rows_of_another_dataset_or_without_weight_do_not_train(tmp_path: Path, changed: dict[str, object]) -> None:
+    assert len(read_back(tmp_path, stored(record="r1", **changed), stored(record="r2")).pairs) == 1
+
+
+def test_the_order_of_the_rows_is_that_of_the_records(tmp_path: Path) -> None:
+    names = ["r3", "r1", "r2"]
+    rows = read_back(tmp_path, *(stored(record=name, chosen=name) for name in names))
+    assert [row["chosen"][0]["content"] for row in rows.pairs] == sorted(names)
+
+
+@given(st.lists(st.integers(0, 9)), st.lists(st.integers(0, 9)), st.integers(0, 9))
+def test_every_row_is_kept_or_counted(trained: list[int], measured: list[int], longest: int) -> None:
+    rows = Rows([], [{"n": n} for n in trained], [{"n": n} for n in measured])
+    kept, left_out = fitting(rows, lambda row: row["n"] <= longest)
+    assert sum(kept.counts().values()) + left_out == len(trained) + len(measured)
+    assert all(row["n"] <= longest for group in kept for row in group)
+
+
+def test_too_few_records_are_a_sentence() -> None:
+    with pytest.raises(
+        TrainingFailed, match="too few training records; saw `2 pairs and 1 demonstrations`.*at least 4"
+    ):
+        require(Rows([{}], [{}, {}], [{}] * 9), 4)
+
+
+def test_enough_records_pass_together() -> None:
+    assert require(Rows([{}], [{}, {}], []), 3) is None
