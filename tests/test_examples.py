@@ -47,9 +47,11 @@ def log_js(tmp_path_factory: pytest.TempPathFactory) -> Path:
     if installed.returncode and any(reason in installed.stderr for reason in UNREACHABLE):
         pytest.skip("npm cannot be reached, and TypeScript is only there")
     assert installed.returncode == 0, installed.stderr
-    strict = "--strict --noUncheckedIndexedAccess --target es2022 --lib esnext --module nodenext --outDir .".split()
-    types = "--types node --typeRoots node_modules/@types".split()
-    tsc = ["node_modules/.bin/tsc", *strict, *types, str(EXAMPLES / "log.ts")]
+    options = {"target": "es2022", "lib": ["esnext"], "module": "nodenext", "outDir": ".", "rootDir": str(EXAMPLES)}
+    checks = {"strict": True, "noUncheckedIndexedAccess": True, "types": ["node"], "typeRoots": ["node_modules/@types"]}
+    settings = {"compilerOptions": options | checks, "files": [str(EXAMPLES / "log.ts")]}
+    (folder / "tsconfig.json").write_text(json.dumps(settings))
+    tsc = ["node_modules/.bin/tsc", "-p", "."]
     compiled = subprocess.run(tsc, cwd=folder, check=False, capture_output=True, text=True)
     assert compiled.returncode == 0, compiled.stdout
     return folder / "log.js"

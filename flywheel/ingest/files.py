@@ -61,13 +61,12 @@ class Chunk:
 
 def find(home: Path, sources: Sequence[Source]) -> list[File]:
     """The files of all sources, in the order of their names; a file may belong to one source only."""
-    found: dict[str, File] = {}
+    found: dict[Path, File] = {}
     for source in sources:
         pattern = source.path.replace("{home}", glob.escape(str(home)))
-        for path in map(os.path.abspath, glob.glob(pattern, recursive=True)):
-            if not os.path.isfile(path):
-                continue
-            file = found.setdefault(path, File(source.name, _name(Path(path), home), Path(path)))
+        matches = (Path(match).absolute() for match in glob.iglob(pattern, recursive=True))  # noqa: PTH207 (absolute)
+        for path in filter(Path.is_file, matches):
+            file = found.setdefault(path, File(source.name, _name(path, home.absolute()), path))
             if file.source != source.name:
                 both = f"sources {file.source} and {source.name} both name one file"
                 raise BadInput(both, seen=path, do="make their paths disjoint")

@@ -17,6 +17,7 @@ LAST = (
     "Adler", "Berg", "Cruz", "Dahl", "Eder", "Falk", "Gold", "Hahn", "Iqbal", "Jung", "Koch", "Lund", "Moser",
     "Nagy", "Olsen", "Park", "Rossi", "Silva", "Toth", "Unger", "Vogel", "Weber", "Young", "Zeller",
 )  # fmt: skip
+BRANCHES = tuple(range(104, 1000, 23))  # an order number is the three digits of a branch and two more
 ORDER = re.compile(r"\b\d{5}\b")
 
 
@@ -117,8 +118,7 @@ def some_request(workload: str, segment: str, chance: random.Random) -> Request:
         workload=workload,
         segment=segment,
         customer=f"{chance.choice(FIRST)} {chance.choice(LAST)}",
-        # No digit twice: a small model copies by looking for the one before.
-        number="".join(chance.sample("123456789", 5)),
+        number=f"{chance.choice(BRANCHES)}{chance.randrange(10, 100)}",
         trouble=chance.randrange(len(TROUBLES)),
         wording=chance.randrange(3),
     )

@@ -209,7 +209,7 @@ def test_too_few_records_train_nothing(tmp_path: Path, tiny_model: Path) -> None
 @pytest.mark.parametrize("phase", ["sft", "dpo"])
 def test_numbers_that_run_away_stop_it_with_one_sentence(tmp_path: Path, tiny_model: Path, phase: str) -> None:
     job = asked(tmp_path, tiny_model, **{phase: Step(learning_rate=1e30)})
-    told = rf"of {phase} is not a number at step \d; saw `nan at learning rate .*e\+\d+`; do: lower .*{phase}.learning_rate"
+    told = rf"of {phase} is not a number at step \d; saw `nan at learning rate .*e\+29`; .*{phase}\.learning_rate"
     with pytest.raises(TrainingFailed, match=told):
         train(job, silent)
     assert not Path(job["out"]).exists()

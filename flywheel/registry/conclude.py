@@ -1,0 +1,90 @@
+"""The end of a cycle: a winner becomes a registered version, and the cycle's row says how it went, written last."""
+
+from typing import Any
+
+import polars as pl
+
+from flywheel.lake import Lake
+from flywheel.registry.deployments import observe
+from flywheel.registry.store import Registry
+from flywheel.settings import Settings
+
+
+def conclude(lake: Lake, registry: Registry, workload: str, settings: Settings, *, run: str | None = None) -> dict[str, Any]:
+    """Act on the workload's latest verdict; doing it again changes nothing."""
+    verdict = _latest(lake, "verdicts", workload)
+    dataset = _latest(lake, "datasets", workload)
+    row = {
+        "workload": workload,
+        "cycle": verdict["cycle"],
+        "cutoff": dataset["cutoff"],
+        "outcome": verdict["verdict"],
+        "reason": verdict["reason"],
+        "registered": None,
+        "run": run,
+    }
+    if verdict["verdict"] == "promote":
+        row |= _promote(lake, registry, settings, verdict, dataset, run)
+    observe(lake, registry, [workload])
+    _write(lake, row)
+    return row
+
+
+def fail(lake: Lake, workload: str, sentence: str, *, run: str | None = None) -> None:
+    """Keep why a cycle did not end; a cycle that did end stays as it is."""
+    cutoff = lake.scan("events").filter(pl.col("workload") == workload).select(pl.col("time").max()).collect().item()
+    cutoffs = lake.read("datasets").filter((pl.col("workload") == workload) & (pl.col("cutoff") < cutoff))
+    cycle = 1 + len(cutoffs)
+    ended = lake.read("cycles").filter(pl.col("workload") == workload, pl.col("cycle") == cycle)
+    if ended.is_empty() or ended["outcome"][0] == "failed":
+        row = {"workload": workload, "cycle": cycle, "cutoff": cutoff, "outcome": "failed"}
+        _write(lake, row | {"reason": sentence, "registered": None, "run": run})
+
+
+def _promote(
+    lake: Lake, registry: Registry, settings: Settings, verdict: dict[str, Any], dataset: dict[str, Any], run: str | None
+) -> dict[str, Any]:
+    """Register the winner, unless the champion it beat is no longer the champion."""
+    workload = verdict["workload"]
+    champion = registry.champion(workload)
+    serving = champion.fingerprint if champion else "none"
+    if serving not in (verdict["champion"], verdict["candidate"]):
+        reason = f"void: it beat champion {verdict['champion']}, but {serving} serves now; run the cycle again"
+        return {"outcome": "hold", "reason": reason}
+    checkpoint = _latest(lake, "checkpoints", workload)
+    version = registry.register(
+        workload,
+        checkpoint["folder"],
+        tags=lineage(verdict, dataset, settings, run),
+        metrics={"gate/gain": verdict["gain"], "gate/score": verdict["candidate_score"]},
+        run_id=checkpoint["mlflow_run"],
+    )
+    if settings.workload(workload).promotion == "auto" and serving != verdict["candidate"]:
+        registry.promote(workload, version.version, who="policy auto", why=verdict["reason"])
+    return {"registered": version.version}
+
+
+def lineage(verdict: dict[str, Any], dataset: dict[str, Any], settings: Settings, run: str | None) -> dict[str, str]:
+    """What leads from a version back to the run, the dataset and, through its rows, the events; and to what it beat."""
+    return {
+        "cycle": str(verdict["cycle"]),
+        "dataset": verdict["dataset"],
+        "eval_set": verdict["eval_set"],
+        "cutoff": dataset["cutoff"].isoformat(),
+        "verdict": verdict["verdict"],
+        "gain": f"{verdict['gain']:.4f}",
+        "interval": f"{verdict['low']:.4f} to {verdict['high']:.4f}",
+        "champion_beaten": verdict["champion"],
+        "base_model": settings.workload(verdict["workload"]).base_model,
+        "dagster_run": run or "none",
+    }
+
+
+def _latest(lake: Lake, table: str, workload: str) -> dict[str, Any]:
+    return lake.read(table).filter(pl.col("workload") == workload).sort("cycle").row(-1, named=True)
+
+
+def _write(lake: Lake, row: dict[str, Any]) -> None:
+    with lake.writing():
+        ended = pl.DataFrame([row], infer_schema_length=None)
+        lake.replace("cycles", ended, {"workload": [row["workload"]], "cycle": [row["cycle"]]})
