@@ -23,8 +23,6 @@ from flywheel.errors import BadInput, FlywheelError
 from flywheel.lake import Lake
 from flywheel.status import as_json, status
 
-# Dagster's partitioned checks still warn that they are new; that is for us to watch, not for who plays the demo.
-PREVIEW = "ignore:Specifying a partitions_def"
 people = Console(stderr=True)
 app = typer.Typer(
     no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__.splitlines()[0]
@@ -59,7 +57,7 @@ def demo(
     weeks: Annotated[int, typer.Option(min=1, help="How many simulated weeks to play.")] = 3,
 ) -> None:
     """Play simulated weeks and turn the wheel after each: the playground's product, its users, and what they teach."""
-    command = [sys.executable, "-W", PREVIEW, "-m", "assets.demo", "--weeks", str(weeks), *(["--fresh"] if fresh else [])]
+    command = [sys.executable, "-W", "ignore", "-m", "assets.demo", "--weeks", str(weeks), *(["--fresh"] if fresh else [])]
     raise typer.Exit(subprocess.run(command, cwd=settings.REPOSITORY, check=False).returncode)
 
 
@@ -266,3 +264,7 @@ def _say(told: dict[str, Any], json_out: bool) -> None:
         return
     for name, value in told.items():
         people.print(f"{name:>15}  {value}", markup=False, highlight=False, soft_wrap=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+import transformers
 from transformers import AutoModelForCausalLM, AutoTokenizer, LogitsProcessor, LogitsProcessorList
 
 Messages = list[dict[str, str]]
@@ -27,6 +28,9 @@ class Decoding:
 
     def name(self) -> str:
         return f"t{self.temperature:g}-n{self.max_new_tokens}-s{self.seed}"
+
+
+transformers.logging.disable_progress_bar()
 
 
 def device() -> str:

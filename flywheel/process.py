@@ -61,8 +61,7 @@ def run(stage: str, folder: Path, job: Mapping[str, Any]) -> Result:
 
 
 def child(work: Callable[[Job, Report], Result]) -> None:
-    """The body of a stage's `__main__`: read the job, do it, leave the result; only the first of several ranks writes.
-    """
+    """The body of a `__main__`: read the job, do it, leave the result; of several ranks only the first writes."""
     folder = Path(sys.argv[1])
     first = os.environ.get("RANK", "0") == "0"
     with _reporting(first) as report:

@@ -25,7 +25,7 @@ def assign(user: str, workload: str, arms: Mapping[str, float]) -> Assignment:
     shares = list(arms.values())
     if not all(share >= 0 for share in shares) or not math.isclose(sum(shares), 1, abs_tol=1e-9):
         raise ValueError(f"the shares of the arms must be 0 or more and sum to 1; saw {dict(arms)}")
-    arm = max((arm for arm in sorted(arms) if arms[arm] > 0), key=lambda arm: _score(user, workload, arm, arms[arm]))
+    arm = max((arm for arm in arms if arms[arm] > 0), key=lambda arm: _score(user, workload, arm, arms[arm]))
     return Assignment(arm=arm, propensity=arms[arm])
 
 

@@ -19,12 +19,11 @@ ITEM = ["user", "conversation", "slice", "prompt", "request", "reference", "answ
 
 def frozen(lake: Lake, workload: str, rules: Workload) -> pl.DataFrame:
     """The workload's eval set, drawn now if it has none."""
-    items = lake.read("eval_items").filter(pl.col("workload") == workload)
-    if items.is_empty():
-        exchanges = lake.read("exchanges").filter(pl.col("workload") == workload)
-        items = draw(exchanges, workload, rules)
-        lake.replace("eval_items", items, {"workload": [workload]})
-    return verified(items)
+    of = pl.col("workload") == workload
+    if lake.read("eval_items").filter(of).is_empty():
+        drawn = draw(lake.read("exchanges").filter(of), workload, rules)
+        lake.replace("eval_items", drawn, {"workload": [workload]})
+    return verified(lake.read("eval_items").filter(of).sort("item"))
 
 
 def draw(exchanges: pl.DataFrame, workload: str, rules: Workload) -> pl.DataFrame:

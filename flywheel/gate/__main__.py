@@ -1,7 +1,13 @@
 """`python -m flywheel.gate FOLDER`: generate answers in a process of its own."""
 
-from flywheel.gate.generate import generate
-from flywheel.process import child
+from flywheel.process import Job, Report, Result, child
+
+
+def work(job: Job, report: Report) -> Result:
+    from flywheel.gate.generate import generate  # loads torch
+
+    return generate(job, report)
+
 
 if __name__ == "__main__":
-    child(generate)
+    child(work)

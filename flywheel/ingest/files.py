@@ -48,7 +48,7 @@ class Line(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class Chunk:
-    """The complete lines of a file from `start` on; `torn`: an incomplete one follows; `more`: there are others."""
+    """The complete lines of a file from `start` to `end`; `torn` says that an incomplete one follows."""
 
     file: File
     start: Place
@@ -56,7 +56,6 @@ class Chunk:
     head: str
     lines: list[Line]
     torn: bool
-    more: bool
 
 
 def find(home: Path, sources: Sequence[Source]) -> list[File]:
@@ -91,7 +90,7 @@ def batches(files: Iterable[File], reached: dict[tuple[str, str], Place]) -> Ite
         for chunk in _chunks(file, reached.get((file.source, file.name), Place())):
             batch.append(chunk)
             size += chunk.end - chunk.start.end
-            if chunk.more or size >= BATCH_BYTES:
+            if size >= BATCH_BYTES:  # so it is when lines of this file are left
                 yield batch
                 batch, size = [], 0
     if batch:
@@ -110,12 +109,13 @@ def _chunks(file: File, place: Place) -> Iterator[Chunk]:
                 more = len(data) == BATCH_BYTES
                 if more:
                     data += handle.readline()
+                    more = data.endswith(b"\n")
                 cut = data.rfind(b"\n") + 1
                 lines, end = _lines(data[:cut], place), place.end + cut
                 head = _head(handle, end)
-                torn = not more and cut < len(data)
+                torn = cut < len(data)
                 if cut or torn:
-                    yield Chunk(file=file, start=place, end=end, head=head, lines=lines, torn=torn, more=more)
+                    yield Chunk(file=file, start=place, end=end, head=head, lines=lines, torn=torn)
                 place = Place(place.batch, end, head, place.records + len(lines))
     except FileNotFoundError:
         return  # rotated away since it was listed; found again under its new name

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from flywheel.playground.tastes import mended, satisfaction, spoiled
+from flywheel.playground.tastes import mended, results, satisfaction, spoiled
 from flywheel.playground.texts import Request, compose, found
 from flywheel.playground.world import Playground, User
 
@@ -70,7 +70,8 @@ def _unhappy(user: User, request: Request, text: str, last: bool, chance: random
     if deed != "edit":
         return Act(act=deed, means=means)
     whole = mended(request, text)
-    kept = mended(request, text, faults=1) if chance.random() < user.partial else whole
+    several = list(results(request, text).values()).count(False) > 1
+    kept = mended(request, text, faults=1) if several and chance.random() < user.partial else whole
     # Who misjudges an answer finds nothing to mend in it and changes something that was right.
     if text in (kept, whole):
         kept = _touched(request, text, chance)

@@ -77,11 +77,11 @@ def mended(request: Request, text: str, faults: int | None = None) -> str:
 def spoiled(request: Request, text: str) -> str:
     """The text with the opposite of what this segment wants."""
     present = found(request, text)
-    for preference in tastes(request):
-        if preference.part:
-            present = present - {preference.part} if preference.wanted else present | {preference.part}
-        else:
+    for preference in sorted(tastes(request), key=lambda preference: preference.part):  # length first
+        if preference.words:
             present = frozenset(part.name for part in request.writing.parts)
+        else:
+            present = present - {preference.part} if preference.wanted else present | {preference.part}
     return compose(request, present)
 
 

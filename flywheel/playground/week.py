@@ -57,6 +57,7 @@ def play(world: Playground, home: Path, logs: Path, serve: Serve, report: Report
         outbox = home / "playground" / f"outbox-{week:03}.json"
         if not outbox.exists():
             _write(outbox, json.dumps(live(world, week, serve, report)))
+        report(f"week {week}: writing the log")
         lived = json.loads(outbox.read_text())
         truth = "".join(json.dumps(line) + "\n" for line in lived["truth"])
         _write(home / "playground" / "truth" / f"week-{week:03}.jsonl", truth)

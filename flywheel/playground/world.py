@@ -42,17 +42,17 @@ class Base(Frozen):
 
     seed: int = 0
     """Its own, so that every playground seed starts from the same cached model."""
-    examples: Annotated[int, Field(gt=0)] = 9000
+    examples: Annotated[int, Field(gt=0)] = 20000
     """Texts it is trained on."""
-    epochs: Annotated[int, Field(gt=0)] = 3
+    epochs: Annotated[int, Field(gt=0)] = 1
     """How often each is seen."""
-    batch: Annotated[int, Field(gt=0)] = 64
+    batch: Annotated[int, Field(gt=0)] = 32
     """Texts per optimizer step."""
     learning_rate: Annotated[float, Field(gt=0)] = 3e-3
     """The peak of its schedule."""
     hidden: Annotated[int, Field(gt=0)] = 128
     """Width."""
-    layers: Annotated[int, Field(gt=0)] = 4
+    layers: Annotated[int, Field(gt=0)] = 2
     """Depth."""
 
 

@@ -1,5 +1,6 @@
 """The end of a cycle: a winner becomes a registered version, and the cycle's row says how it went, written last."""
 
+from pathlib import Path
 from typing import Any
 
 import polars as pl
@@ -54,7 +55,7 @@ def _promote(
     checkpoint = _latest(lake, "checkpoints", workload)
     version = registry.register(
         workload,
-        checkpoint["folder"],
+        Path(checkpoint["folder"]),
         tags=lineage(verdict, dataset, settings, run),
         metrics={"gate/gain": verdict["gain"], "gate/score": verdict["candidate_score"]},
         run_id=checkpoint["mlflow_run"],

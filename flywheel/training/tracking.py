@@ -66,7 +66,7 @@ def _experiment(client: Any, name: str, home: Path) -> str:
     found = client.get_experiment_by_name(name)
     if found is not None:
         return found.experiment_id
-    return client.create_experiment(name, artifact_location=(home / "artifacts" / name).as_uri())
+    return client.create_experiment(name, artifact_location=(home / "mlartifacts" / name).as_uri())
 
 
 def _end_killed(client: Any, experiment: str, checkpoint: str) -> None:

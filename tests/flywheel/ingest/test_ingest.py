@@ -127,12 +127,14 @@ def test_quarantine_says_where_and_why_and_nobody_else_may_read_it(tmp_path: Pat
     take(tmp_path)
     log(tmp_path, {"x": rated("b") + b"neither\n"}, append=True)
     take(tmp_path)
-    size = len(rated("a"))
-    assert [row[1:4] for row in rows(tmp_path, "quarantine")] == [
-        ("logs/x.jsonl", size + 2, 2),
-        ("logs/x.jsonl", size + 2 + 11 + size, 4),
+    log(tmp_path, {"x": b"\nnor\n"}, append=True)
+    take(tmp_path)
+    first, then = len(rated("a")) + 2, len(rated("b"))
+    assert Lake(tmp_path).read("quarantine").sort("offset").select("file", "offset", "record", "raw").rows() == [
+        ("logs/x.jsonl", first, 2, b" no json \r"),
+        ("logs/x.jsonl", first + 11 + then, 4, b"neither"),
+        ("logs/x.jsonl", first + 11 + then + 8 + 1, 5, b"nor"),
     ]
-    assert set(Lake(tmp_path).read("quarantine")["raw"]) == {b" no json \r", b"neither"}
     folder = tmp_path / "lake" / "quarantine"
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
     assert {stat.S_IMODE(path.stat().st_mode) for path in folder.rglob("*") if path.is_file()} == {0o600}
@@ -196,6 +198,22 @@ def test_a_replaced_file_is_read_from_its_start(replaced: bytes, tmp_path: Path)
     conserved(tmp_path)
 
 
+def test_a_large_file_that_was_changed_far_from_its_beginning_is_read_from_its_start(tmp_path: Path) -> None:
+    beginning = rated("a", comment="x" * 5000)
+    log(tmp_path, {"x": beginning + rated("b")})
+    take(tmp_path)
+    log(tmp_path, {"x": beginning + rated("c") + rated("d")})
+    assert take(tmp_path).accepted == 2
+
+
+@pytest.mark.parametrize("size", [1, 5, 11, 12, 13, 1000])
+def test_a_torn_line_of_any_length_is_pending_once(size: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(files, "BATCH_BYTES", size)
+    log(tmp_path, {"x": b"bad\n\n" + b'{"torn'})
+    taken = take(tmp_path)
+    assert (taken.quarantined, taken.pending) == (1, 1)
+
+
 def test_a_file_that_comes_back_as_it_was_is_read_once_more_and_not_for_ever(tmp_path: Path) -> None:
     for content in (rated("a") + b"no\n", rated("b"), rated("a") + b"no\n"):
         log(tmp_path, {"x": content})
@@ -225,6 +243,12 @@ def test_a_state_folder_can_be_moved(tmp_path: Path) -> None:
     take(tmp_path / "here now")
     (tmp_path / "here now").rename(tmp_path / "there")
     assert take(tmp_path / "there") == Taken()
+
+
+def test_a_home_may_have_any_name(tmp_path: Path) -> None:
+    home = tmp_path / "a [1] * ?"
+    log(home, {"x": rated("a")})
+    assert [file.name for file in files.find(home, SOURCES)] == ["logs/x.jsonl"]
 
 
 def test_only_plain_files_are_logs(tmp_path: Path) -> None:

@@ -20,7 +20,11 @@ import sys
 from pathlib import Path
 from flywheel.registry import Registry
 home, base = map(Path, sys.argv[1:])
-print(Registry(home).ensure_champion("replies", base).version)
+registry = Registry(home)
+registry.versions("replies")
+print("open", flush=True)
+sys.stdin.readline()
+print(registry.ensure_champion("replies", base).version)
 """
 
 # One process dies at every step: each step has a workload of its own and a fork that is killed there.
@@ -83,9 +87,9 @@ def checkpoint(folder: Path, value: float) -> Path:
 
 def start(script: str, *arguments: Path | str, cwd: Path) -> subprocess.Popen[str]:
     command = [sys.executable, "-c", script, *map(str, arguments)]
-    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[3])}
     pipe = subprocess.PIPE
-    return subprocess.Popen(command, cwd=cwd, env=environment, stdout=pipe, stderr=pipe, text=True)
+    return subprocess.Popen(command, cwd=cwd, env=environment, stdin=pipe, stdout=pipe, stderr=pipe, text=True)
 
 
 def ended(process: subprocess.Popen[str]) -> str:
@@ -102,10 +106,14 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def registry(folder: Path) -> Registry:
-    """A home that two processes set up at the same time, each making sure of the champion."""
+    """A home that two processes set up at the same time; both open, they make sure of the champion together."""
     base = checkpoint(folder / "home" / "base", 0.0)
     (folder / "cwd").mkdir()
     both = [start(ENSURE, folder / "home", base, cwd=folder / "cwd") for _ in range(2)]
+    assert [each.stdout.readline() for each in both if each.stdout] == ["open\n", "open\n"]
+    for each in both:
+        each.stdin.write("go\n")  # pyright: ignore[reportOptionalMemberAccess]
+        each.stdin.flush()  # pyright: ignore[reportOptionalMemberAccess]
     assert [ended(each) for each in both] == ["1", "1"]
     return Registry(folder / "home")
 

@@ -1,0 +1,88 @@
+"""One whole cycle through Dagster: a week is played, ingested, derived, trained on, judged, concluded, measured."""
+
+from pathlib import Path
+
+import dagster as dg
+import pytest
+
+from flywheel.lake import Lake
+from flywheel.settings import REPOSITORY
+from tests.e2e.wheel import Wheel, light_wheel
+
+
+@pytest.fixture(scope="module")
+def turned(tmp_path_factory: pytest.TempPathFactory) -> Wheel:
+    wheel = light_wheel(tmp_path_factory.mktemp("wheel"))
+    ended = wheel.flywheel("demo", "--weeks", "1")
+    assert ended.returncode == 0, ended.stderr[-3000:]
+    return wheel
+
+
+def test_status_tells_the_cycle(turned: Wheel) -> None:
+    told = turned.told("status")
+    (cycle,) = told["cycles"]
+    assert (cycle["workload"], cycle["cycle"]) == ("reply-drafts", 1)
+    assert cycle["verdict"] in ("promote", "hold", "reject")
+    assert cycle["events"] == len(Lake(turned.home).read("events").filter(workload="reply-drafts"))
+    assert cycle["records"]["pairs"] == len(Lake(turned.home).read("pairs").filter(workload="reply-drafts"))
+    assert set(cycle["rates"]) == {"edit", "regeneration", "rephrase", "abandonment"}
+    assert 0 <= cycle["true_satisfaction"] <= 1
+    assert cycle["interval"][0] <= cycle["gain"] <= cycle["interval"][1]
+    assert set(told["champion"]) == {"reply-drafts", "call-notes"}
+
+
+def test_every_asset_of_the_turn_is_materialised_on_the_instance(turned: Wheel, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FLYWHEEL_HOME", str(turned.home))
+    monkeypatch.setenv("DAGSTER_HOME", str(REPOSITORY))
+    with dg.DagsterInstance.get() as instance:
+        seen = {key.to_user_string() for key in instance.all_asset_keys()}
+        runs = instance.get_runs()
+    assert seen >= {"week", "events", "signals", "pairs", "eval_items", "dataset_rows", "checkpoints", "verdicts", "cycles", "rates"}
+    assert {run.status for run in runs} == {dg.DagsterRunStatus.SUCCESS}
+
+
+def test_nothing_is_written_outside_the_state_folder(turned: Wheel) -> None:
+    stray = [name for name in ("mlflow.db", "mlruns", "mlartifacts", "history", "storage") if (REPOSITORY / name).exists()]
+    assert stray == []
+    assert (turned.home / "mlflow.db").exists()
+
+
+def test_the_dataset_leads_back_to_logged_events(turned: Wheel) -> None:
+    lake = Lake(turned.home)
+    logged = set(lake.read("events")["key"])
+    rows = lake.read("dataset_rows")
+    assert len(rows) > 0
+    assert all(set(ids) <= logged for ids in rows["event_ids"])
+
+
+def test_running_the_stages_again_without_dagster_changes_nothing(turned: Wheel) -> None:
+    tables = ("events", "signals", "pairs", "dataset_rows", "eval_items", "verdicts", "looks")
+    before = {table: Lake(turned.home).read(table).height for table in tables}
+    assert turned.told("ingest")["accepted"] == 0
+    assert turned.told("derive")["days"] == []
+    trained = turned.told("train", "reply-drafts")
+    judged = turned.told("gate", "reply-drafts")
+    assert {table: Lake(turned.home).read(table).height for table in tables} == before
+    assert trained["fingerprint"] == judged["candidate"]
+    assert len(turned.told("status")["cycles"]) == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (("show", "nothing"), "no such table"),
+        (("show", "pairs", "--where", "what is this"), "not SQL"),
+        (("train", "nobody"), "no such workload"),
+    ],
+)
+def test_bad_input_is_one_sentence(turned: Wheel, arguments: tuple[str, ...], says: str) -> None:
+    ended = turned.flywheel(*arguments)
+    assert ended.returncode == 2
+    assert says in ended.stderr
+    assert "Traceback" not in ended.stderr
+    assert ended.stdout == ""
+
+
+def test_show_reads_a_table(turned: Wheel) -> None:
+    told = turned.told("show", "signals", "--where", "kind = 'edit'", "--limit", "3")
+    assert [row["kind"] for row in told["rows"]] == ["edit"] * 3

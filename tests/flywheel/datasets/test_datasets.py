@@ -1,0 +1,122 @@
+"""Promise 5 and the frozen eval set: who is held out stays out, and what was frozen stays frozen."""
+
+from pathlib import Path
+
+import polars as pl
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from flywheel import records, signals
+from flywheel.capture.events import Event
+from flywheel.datasets import cut, frozen, leaks
+from flywheel.datasets.splits import side
+from flywheel.errors import BrokenInvariant, Terminal
+from flywheel.lake import Lake
+from flywheel.settings import Workload
+from tests.product import accepted, answer, edited, read, take
+
+RULES = Workload(base_model="none", holdout=0.3, development=0.2)
+
+
+def edits(count: int, first: int = 0) -> list[Event]:
+    """Each of `count` users edits one draft and sends it."""
+    acts: list[Event] = []
+    for number in range(first, first + count):
+        name = f"n{number}"
+        acts += [answer(name, number, user=f"u{number}"), edited(name, f"Order {number} is on its way.", number + 1)]
+        acts += [accepted(name, number + 2)]
+    return acts
+
+
+def derived(home: Path, events: list[Event]) -> Lake:
+    lake, rules = take(home, events), read(home)
+    for stage in (signals, records):
+        if days := stage.stale_days(lake, rules):
+            stage.derive_days(lake, rules, days)
+    return lake
+
+
+def test_no_user_conversation_or_request_is_on_both_sides(tmp_path: Path) -> None:
+    made = cut(derived(tmp_path, edits(60)), "drafts", RULES)
+    assert not any(leaks(made.rows, made.items))
+    assert len(made.rows) > 0
+    assert all(side("drafts", user, RULES) == "eval" for user in made.items["user"])
+    assert all(side("drafts", user, RULES) == split for user, split in made.rows.select("user", "split").iter_rows())
+
+
+def test_a_training_user_who_asks_what_the_eval_set_asks_is_left_out(tmp_path: Path) -> None:
+    same = [answer(f"same{number}", number, user=f"u{number}", request="Where  is MY order?") for number in range(60)]
+    feedback = [act for number in range(60) for act in (edited(f"same{number}", "Your order is on its way.", 99), accepted(f"same{number}", 100))]
+    made = cut(derived(tmp_path, [*same, *feedback]), "drafts", RULES)
+    assert len(made.items) == 1
+    assert made.rows.is_empty()
+    assert made.dataset["pairs"][0] > 0
+
+
+def test_leaks_are_counted_on_each_axis(tmp_path: Path) -> None:
+    made = cut(derived(tmp_path, edits(60)), "drafts", RULES)
+    stolen = made.rows.head(1).with_columns(
+        user=pl.lit(made.items["user"][0]), conversation=pl.lit(made.items["conversation"][0]), prompt=pl.lit(made.items["prompt"][0])
+    )
+    assert leaks(stolen, made.items) == (1, 1, 1)
+
+
+def test_the_eval_set_stays_when_more_is_logged(tmp_path: Path) -> None:
+    before = cut(derived(tmp_path, edits(40)), "drafts", RULES)
+    after = cut(derived(tmp_path, edits(40, first=40)), "drafts", RULES)
+    assert before.items.equals(after.items)
+    assert (before.cycle, after.cycle) == (1, 2)
+    assert before.name != after.name
+
+
+def test_the_same_cutoff_is_the_same_cycle(tmp_path: Path) -> None:
+    lake = derived(tmp_path, edits(40))
+    first, again = cut(lake, "drafts", RULES), cut(lake, "drafts", RULES)
+    assert first.dataset.equals(again.dataset)
+    assert len(lake.read("datasets")) == 1
+
+
+@pytest.mark.parametrize("column", ["reference", "prompt", "slice"])
+def test_one_changed_byte_stops_everything(tmp_path: Path, column: str) -> None:
+    lake = derived(tmp_path, edits(40))
+    items = frozen(lake, "drafts", RULES)
+    changed = items.with_row_index().with_columns(
+        pl.when(pl.col("index") == 0).then(pl.col(column) + "x").otherwise(column).alias(column)
+    )
+    lake.replace("eval_items", changed.drop("index"), {"workload": ["drafts"]})
+    with pytest.raises(BrokenInvariant, match="frozen eval set of drafts has changed"):
+        frozen(lake, "drafts", RULES)
+
+
+def test_a_removed_item_stops_everything(tmp_path: Path) -> None:
+    lake = derived(tmp_path, edits(40))
+    lake.replace("eval_items", frozen(lake, "drafts", RULES).tail(-1), {"workload": ["drafts"]})
+    with pytest.raises(BrokenInvariant):
+        frozen(lake, "drafts", RULES)
+
+
+def test_without_anything_sent_there_is_no_eval_set_and_a_sentence(tmp_path: Path) -> None:
+    lake = derived(tmp_path, [answer("a")])
+    with pytest.raises(Terminal, match="no held-out user has sent an answer yet"):
+        cut(lake, "drafts", RULES)
+
+
+def test_the_window_leaves_old_records_out(tmp_path: Path) -> None:
+    late = [answer("late", 60 * 24 * 30, user="u-late"), accepted("late", 60 * 24 * 30 + 1)]
+    lake = derived(tmp_path, [*edits(60), *late])
+    window = RULES.model_copy(update={"records": "window", "window_days": 7})
+    assert len(cut(lake, "drafts", RULES).rows) > 0
+    assert cut(lake, "drafts", window).rows.is_empty()
+
+
+@given(users=st.lists(st.text(min_size=1), min_size=1, unique=True))
+def test_a_side_depends_on_nothing_but_workload_and_user(users: list[str]) -> None:
+    sides = {user: side("drafts", user, RULES) for user in users}
+    assert {user: side("drafts", user, RULES) for user in reversed(users)} == sides
+
+
+def test_the_shares_are_the_settings() -> None:
+    sides = [side("drafts", f"user {number}", RULES) for number in range(4000)]
+    assert sides.count("eval") / 4000 == pytest.approx(0.3, abs=0.03)
+    assert sides.count("development") / 4000 == pytest.approx(0.7 * 0.2, abs=0.03)
