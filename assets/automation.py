@@ -75,7 +75,8 @@ def weekly_cycle() -> Iterator[dg.RunRequest]:
 def new_logs(context: dg.SensorEvaluationContext, wheel: Wheel) -> dg.SensorResult | dg.SkipReason:
     """Ask for an ingest when a source's files have grown or changed."""
     home = wheel.settings().home
-    files = sorted({path for source in wheel.settings().sources for path in glob(source.path.format(home=home))})
+    globs = [source.path.format(home=home) for source in wheel.settings().sources]
+    files = sorted({path for each in globs for path in glob(each, recursive=True)})  # noqa: PTH207  globs are absolute  # noqa: PTH207
     state = hashlib.sha256(repr([(path, Path(path).stat().st_size) for path in files]).encode()).hexdigest()[:16]
     if not files or state == context.cursor:
         return dg.SkipReason("no source has changed")

@@ -12,7 +12,6 @@ from typing import NamedTuple
 
 import dagster as dg
 from flywheel import cli, process
-from rich.console import Console
 
 from assets.automation import day_range, to_derive
 from assets.definitions import definitions
@@ -20,7 +19,7 @@ from assets.partitions import WORKLOADS
 from assets.resources import Wheel
 
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
-people = Console(stderr=True)
+people = cli.people
 
 
 class Turn(NamedTuple):

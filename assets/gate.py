@@ -25,7 +25,7 @@ OPTIONS = {"group_name": "gate", "owners": ["team:ml"], "partitions_def": WORKLO
 def answers(context: dg.AssetExecutionContext, wheel: Wheel, pipes: dg.PipesSubprocessClient) -> dg.MaterializeResult:
     settings, lake, workload = wheel.settings(), wheel.lake(), context.partition_key
     gate = settings.workload(workload).gate
-    champion = wheel.registry().champion(workload)
+    champion = wheel.champion(workload)
     models = stage.contestants(lake, workload, champion.fingerprint, champion.path)
     items = stage.eval_items(lake, workload)
     for model, folder in models.items():
@@ -51,7 +51,7 @@ def answers(context: dg.AssetExecutionContext, wheel: Wheel, pipes: dg.PipesSubp
 )
 def verdicts(context: dg.AssetExecutionContext, wheel: Wheel) -> dg.MaterializeResult:
     settings, workload = wheel.settings(), context.partition_key
-    champion = wheel.registry().champion(workload)
+    champion = wheel.champion(workload)
     try:
         judged = stage.judge_cycle(wheel.lake(), workload, settings.workload(workload), champion.fingerprint)
     except FlywheelError as error:

@@ -1,5 +1,4 @@
-"""What people see on an asset: its columns, its row count, a few rows, a small plot. SVG, so that nothing is fetched.
-"""
+"""What people see on an asset: columns, row count, a few rows, a small plot. SVG, so that nothing is fetched."""
 
 import base64
 from collections.abc import Mapping, Sequence

@@ -1,7 +1,7 @@
 """The playground's product and its users, in a process of their own: nothing of the playground is imported here."""
 
 import dagster as dg
-from flywheel import checkpoint, settings
+from flywheel import settings
 
 from assets import processes
 from assets.metadata import table
@@ -26,11 +26,9 @@ def base_model(
     **OPTIONS,
 )
 def week(context: dg.AssetExecutionContext, wheel: Wheel, pipes: dg.PipesSubprocessClient) -> dg.MaterializeResult:
-    read, registry = wheel.settings(), wheel.registry()
-    serve = {}
-    for workload in read.workloads:
-        champion = registry.ensure_champion(workload, checkpoint.locate(read.base_model(workload)))
-        serve[workload] = {"path": str(champion.path), "version": champion.version}
+    read = wheel.settings()
+    champions = {workload: wheel.champion(workload) for workload in read.workloads}
+    serve = {name: {"path": str(each.path), "version": each.version} for name, each in champions.items()}
     job = {
         "do": "week",
         "home": str(read.home),

@@ -1,9 +1,11 @@
 """What assets are given: the library's own objects, behind one thin resource. No logic belongs here."""
 
+from pathlib import Path
+
 import dagster as dg
-from flywheel import settings
+from flywheel import checkpoint, settings
 from flywheel.lake import Lake
-from flywheel.registry import Registry
+from flywheel.registry import Registry, Version
 
 
 class Wheel(dg.ConfigurableResource):
@@ -17,3 +19,11 @@ class Wheel(dg.ConfigurableResource):
 
     def registry(self) -> Registry:
         return Registry(self.settings().home)
+
+    def champion(self, workload: str) -> Version:
+        """The version that serves; where nothing was promoted yet, the base model becomes it."""
+        return self.registry().ensure_champion(workload, self.base(workload))
+
+    def base(self, workload: str) -> Path:
+        """The local folder of the workload's base model."""
+        return checkpoint.locate(self.settings().base_model(workload))

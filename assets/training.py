@@ -3,7 +3,6 @@
 import json
 
 import dagster as dg
-from flywheel import checkpoint
 from flywheel.errors import FlywheelError
 from flywheel.training.stage import keep, plan
 
@@ -29,11 +28,9 @@ def checkpoints(
 ) -> dg.MaterializeResult:
     settings, lake, workload = wheel.settings(), wheel.lake(), context.partition_key
     try:
-        rules, registry = settings.workload(workload), wheel.registry()
-        base = checkpoint.locate(settings.base_model(workload))
-        champion = registry.ensure_champion(workload, base)
-        start = champion.path if rules.start_from == "champion" else base
-        training = plan(lake, workload, rules, start=start, tracking_uri=registry.tracking_uri)
+        rules, champion = settings.workload(workload), wheel.champion(workload)
+        start = champion.path if rules.start_from == "champion" else wheel.base(workload)
+        training = plan(lake, workload, rules, start=start, tracking_uri=wheel.registry().tracking_uri)
     except FlywheelError as error:
         raise processes.failure(error) from None
     result = processes.run(context, pipes, "training", training.folder, training.job) if training.job else None

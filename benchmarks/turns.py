@@ -1,9 +1,11 @@
-"""Does the wheel really turn, and do the signals turn it? Whole demos over several seeds, with and without their direction.
+"""Does the wheel really turn, and do the signals turn it? Whole demos over several seeds, with and without their
+direction.
 
     .venv/bin/python -m benchmarks.turns --seeds 1 2 3 --folder /tmp/turns
 
-For each seed one demo with the records as they are and one with every direction decided by chance. Printed for each: the
-verdicts, and the change of true satisfaction from the first week to the last, paired by user, with its 95 % interval.
+For each seed one demo with the records as they are and one with every direction decided by chance. Printed for each:
+the verdicts, and the change of true satisfaction from the first week to the last, paired by user, with its 95 %
+interval.
 """
 
 import argparse
@@ -16,7 +18,7 @@ import sys
 import time
 from pathlib import Path
 
-from flywheel.playground.truth import improvement
+from flywheel.playground.truth import improvement  # noqa: TID251  measured here, never used
 from flywheel.settings import REPOSITORY
 
 WORKLOAD = "reply-drafts"
@@ -51,7 +53,9 @@ def turn(folder: Path, seed: int, control: str, weeks: int) -> dict[str, object]
         subprocess.run(demo, env=environment, cwd=REPOSITORY, check=True, stderr=log)
     if not (folder / "cache").exists():
         shutil.copytree(home / "cache", folder / "cache")
-    told = subprocess.run([*command, "status", "--json"], env=environment, cwd=REPOSITORY, check=True, capture_output=True)
+    told = subprocess.run(
+        [*command, "status", "--json"], env=environment, cwd=REPOSITORY, check=True, capture_output=True
+    )
     cycles = json.loads(told.stdout)["cycles"]
     change = improvement(home, WORKLOAD, 1, weeks)
     return {

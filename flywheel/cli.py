@@ -23,9 +23,13 @@ from flywheel.errors import BadInput, FlywheelError
 from flywheel.lake import Lake
 from flywheel.status import as_json, status
 
-people = Console(stderr=True)
+# A log file has no width of its own; the closing table needs this much.
+people = Console(stderr=True, width=None if sys.stderr.isatty() else 120)
 app = typer.Typer(
-    no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__.splitlines()[0]
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="The wheel from the command line: every stage without Dagster, the demo, and the two UIs.",
 )
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")]
 Named = Annotated[str, typer.Argument(help="A workload of flywheel.toml.")]
@@ -57,7 +61,16 @@ def demo(
     weeks: Annotated[int, typer.Option(min=1, help="How many simulated weeks to play.")] = 3,
 ) -> None:
     """Play simulated weeks and turn the wheel after each: the playground's product, its users, and what they teach."""
-    command = [sys.executable, "-W", "ignore", "-m", "assets.demo", "--weeks", str(weeks), *(["--fresh"] if fresh else [])]
+    command = [
+        sys.executable,
+        "-W",
+        "ignore",
+        "-m",
+        "assets.demo",
+        "--weeks",
+        str(weeks),
+        *(["--fresh"] if fresh else []),
+    ]
     raise typer.Exit(subprocess.run(command, cwd=settings.REPOSITORY, check=False).returncode)
 
 
@@ -253,7 +266,7 @@ def _truth(home: Path) -> pl.DataFrame | None:
     """What the playground knows of its users; nothing but this report reads it."""
     if not (home / "playground" / "truth").exists():
         return None
-    from flywheel.playground.truth import satisfaction
+    from flywheel.playground.truth import satisfaction  # noqa: TID251  the one report that shows it
 
     return satisfaction(home)
 

@@ -15,6 +15,7 @@ from typing import Any
 import dataframely as dy
 import duckdb
 import polars as pl
+from dataframely.exc import SchemaError, ValidationError
 from deltalake import CommitProperties, DeltaTable, Transaction, write_deltalake
 from deltalake.exceptions import TableNotFoundError
 
@@ -87,8 +88,7 @@ class Lake:
         return -1 if stored is None else stored.version()
 
     def sql(self, query: str, **frames: pl.DataFrame) -> pl.DataFrame:
-        """A DuckDB query over every table by name, and over `frames`, which may stand in for tables of the same name.
-        """
+        """A DuckDB query over every table by name, and over `frames`, which may stand in for tables of that name."""
         with connect() as connection:
             for table in TABLES:
                 if table not in frames and table in query:
@@ -98,8 +98,7 @@ class Lake:
             return connection.sql(query).pl()
 
     def _view(self, connection: duckdb.DuckDBPyConnection, table: str) -> None:
-        """The files of the table's present version, read by DuckDB itself so that it skips what a query does not need.
-        """
+        """The files of the table's present version, read by DuckDB itself so that it skips what nobody asks for."""
         stored = self._open(table)
         files = [] if stored is None else stored.file_uris()
         if not files:
@@ -145,7 +144,7 @@ def validated(table: str, frame: pl.DataFrame) -> pl.DataFrame:
     contract = _contract(table)
     try:
         return contract.validate(frame.select(list(contract.columns())), cast=True)
-    except (dy.exc.ValidationError, dy.exc.SchemaError, pl.exceptions.PolarsError) as error:
+    except (ValidationError, SchemaError, pl.exceptions.PolarsError) as error:
         raise BrokenInvariant(f"rows for table {table} break its contract", seen=str(error).strip()[:400]) from error
 
 

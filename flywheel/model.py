@@ -44,7 +44,7 @@ def load_tokenizer(folder: Path) -> Any:
 def load_model(folder: Path) -> Any:
     """Weights from safetensors only; nothing in the folder is run."""
     model = AutoModelForCausalLM.from_pretrained(folder, use_safetensors=True, trust_remote_code=False)
-    return model.to(device())
+    return model.to(device())  # pyright: ignore[reportArgumentType]
 
 
 def plain(tokenizer: Any, messages: Messages) -> Messages:
@@ -109,10 +109,10 @@ class SeededDraws(LogitsProcessor):
         self.generators = [torch.Generator().manual_seed(seed) for seed in seeds]
         self.temperature = temperature
 
-    def __call__(self, input_ids: torch.LongTensor, scores: torch.FloatTensor) -> torch.FloatTensor:
+    def __call__(self, input_ids: Any, scores: Any, **_: Any) -> Any:
         uniform = torch.stack([torch.rand(scores.shape[-1], generator=each) for each in self.generators])
         noise = -torch.log((-torch.log(uniform.clamp_min(1e-20))).clamp_min(1e-20))
-        return scores.float() / self.temperature + noise.to(scores.device)  # pyright: ignore[reportReturnType]
+        return scores.float() / self.temperature + noise.to(scores.device)
 
 
 def _seed(rendered: str, salt: str, seed: int) -> int:

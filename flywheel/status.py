@@ -63,7 +63,7 @@ def _satisfaction(truth: pl.DataFrame | None, start: date, before: Any, row: dic
     )
     if seen.is_empty():
         return None
-    return float((seen["satisfaction"] * seen["n"]).sum() / seen["n"].sum())
+    return float((seen["satisfaction"] * seen["n"]).sum()) / int(seen["n"].sum())
 
 
 def _week(start: date, moment: Any) -> int:

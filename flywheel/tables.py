@@ -14,16 +14,15 @@ import polars as pl
 Outcome = Literal["promote", "hold", "reject"]
 
 
-def _time(**options: bool) -> dy.Datetime:
-    return dy.Datetime(time_unit="us", time_zone="UTC", **options)
+def _time(*, nullable: bool = False, primary_key: bool = False) -> dy.Datetime:
+    return dy.Datetime(time_unit="us", time_zone="UTC", nullable=nullable, primary_key=primary_key)
 
 
 # ---- ingest ---------------------------------------------------------------------------------------------------------
 
 
 class Events(dy.Schema):
-    """One logged fact a row. `key` is (source, kind, id, content hash); `text` is the answer, edit, comment or result.
-    """
+    """One logged fact a row. `key` is (source, kind, id, content hash); `text` is what was written or returned."""
 
     key = dy.String(primary_key=True)
     source = dy.String(nullable=False)
@@ -99,8 +98,7 @@ class Quarantine(dy.Schema):
 
 
 class Exchanges(dy.Schema):
-    """One request with the response the user saw; siblings share `parent`. `final` is what the user kept, if anything.
-    """
+    """One request with the response the user saw; siblings share `parent`; `final` is what the user kept."""
 
     workload = dy.String(primary_key=True)
     answer = dy.String(primary_key=True)
@@ -239,8 +237,7 @@ class DatasetRows(dy.Schema):
 
 
 class Datasets(dy.Schema):
-    """One dataset of one workload at one cutoff; `dataset` is the hash of its rows, `cycle` the turn it was made for.
-    """
+    """One dataset of one workload at one cutoff; `dataset` is the hash of its rows, `cycle` its turn."""
 
     workload = dy.String(primary_key=True)
     cycle = dy.Int64(primary_key=True)

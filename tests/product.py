@@ -1,4 +1,6 @@
-"""A product for tests: it writes real log lines through `flywheel.capture`, which a real ingest takes into a real lake."""
+"""A product for tests: it writes real log lines through `flywheel.capture`, which a real ingest takes into a real
+lake.
+"""
 
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta

@@ -1,4 +1,6 @@
-"""The walls of the architecture page: no arrow sideways, none upwards, and nothing heavy or foreign where it does not belong."""
+"""The walls of the architecture page: no arrow sideways, none upwards, and nothing heavy or foreign where it does not
+belong.
+"""
 
 import ast
 import subprocess
@@ -35,7 +37,9 @@ def files(folder: Path) -> list[Path]:
 def test_stages_meet_in_tables_and_never_import_each_other(stage: str) -> None:
     others = {f"flywheel.{other}" for other in STAGES if other not in (stage, *GROUND)}
     found = {(path.name, name) for path in files(LIBRARY / stage) for name in imports(path)}
-    sideways = {(path, name) for path, name in found for other in others if name == other or name.startswith(other + ".")}
+    sideways = {
+        (path, name) for path, name in found for other in others if name == other or name.startswith(other + ".")
+    }
     assert not sideways
     assert not {(path, name) for path, name in found if name.startswith(ABOVE)}
 
@@ -70,14 +74,22 @@ it.definitions().get_repository_def().get_all_jobs()
 loaded = {{name for name in sys.modules if name.split(".")[0] in {HEAVY} or name.startswith("flywheel.playground")}}
 assert not loaded, sorted(loaded)[:5]
 """
-    ended = subprocess.run([sys.executable, "-W", "ignore", "-c", script], cwd=ROOT, capture_output=True, text=True, check=False)
+    ended = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", script], cwd=ROOT, capture_output=True, text=True, check=False
+    )
     assert ended.returncode == 0, ended.stderr[-800:]
 
 
 def test_the_library_loads_without_dagster() -> None:
     light = [path for path in files(LIBRARY) if path.name != "__main__.py"]
     names = [".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__") for path in light]
-    heavy = ("flywheel.model", "flywheel.training", "flywheel.gate.generate", "flywheel.playground.base", "flywheel.playground.week")
+    heavy = (
+        "flywheel.model",
+        "flywheel.training",
+        "flywheel.gate.generate",
+        "flywheel.playground.base",
+        "flywheel.playground.week",
+    )
     script = f"""
 import importlib, sys
 sys.modules["dagster"] = None
@@ -96,6 +108,14 @@ def test_ruff_says_it_at_the_line(tmp_path: Path) -> None:
         ("assets", "import flywheel.playground.truth", "TID251"),
         ("assets", "import mlflow", "TID253"),
     ]:
-        probe = ["ruff", "check", "--output-format", "concise", "--stdin-filename", str(ROOT / folder / "probe.py"), "-"]
+        probe = [
+            "ruff",
+            "check",
+            "--output-format",
+            "concise",
+            "--stdin-filename",
+            str(ROOT / folder / "probe.py"),
+            "-",
+        ]
         told = subprocess.run([sys.executable, "-m", *probe], input=line, capture_output=True, text=True, check=False)
         assert rule in told.stdout, (folder, line, told.stdout, told.stderr)

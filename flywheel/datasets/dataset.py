@@ -88,8 +88,9 @@ def _cutoff(lake: Lake, workload: str) -> tuple[datetime, int]:
 
 def _of(records: pl.DataFrame, workload: str, rules: Workload, cutoff: datetime) -> pl.DataFrame:
     """The workload's records up to the cutoff, or of the last days before it."""
-    first = cutoff - timedelta(days=rules.window_days) if rules.records == "window" else datetime.min
-    within = pl.col("day").is_between(first.date(), cutoff.date())
+    within = pl.col("day") <= cutoff.date()
+    if rules.records == "window":
+        within &= pl.col("day") >= (cutoff - timedelta(days=rules.window_days)).date()
     return records.filter((pl.col("workload") == workload) & within)
 
 

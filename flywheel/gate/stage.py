@@ -39,7 +39,9 @@ def keep_answers(lake: Lake, model: str, gate: Gate, answers: Mapping[str, str])
     """Keep answers by what they are answers of, so that no model is asked twice."""
     rows = {"model": model, "item": list(answers), "decoding": decoding(gate), "text": list(answers.values())}
     with lake.writing():
-        lake.replace("answers", pl.DataFrame(rows), {"model": [model], "item": list(answers), "decoding": [decoding(gate)]})
+        lake.replace(
+            "answers", pl.DataFrame(rows), {"model": [model], "item": list(answers), "decoding": [decoding(gate)]}
+        )
 
 
 def judge_cycle(lake: Lake, workload: str, rules: Workload, champion: str) -> Judged:

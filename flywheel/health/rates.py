@@ -8,6 +8,7 @@ from typing import NamedTuple
 import polars as pl
 
 from flywheel.lake import Lake
+from flywheel.tables import Rates
 
 KINDS = ("edit", "regeneration", "rephrase", "abandonment", "acceptance")
 Z = 1.959964
@@ -51,22 +52,11 @@ def rates(exchanges: pl.DataFrame, signals: pl.DataFrame, cutoffs: pl.DataFrame)
             rows.append(
                 {"workload": workload, "cycle": cycle, "slice": name, "kind": kind, **counts, **found._asdict()}
             )
-    schema = {
-        "workload": pl.String,
-        "cycle": pl.Int64,
-        "slice": pl.String,
-        "kind": pl.String,
-        "n": pl.Int64,
-        "users": pl.Int64,
-    }
-    return pl.DataFrame(rows, schema=schema | dict.fromkeys(Interval._fields, pl.Float64)).sort(
-        "cycle", "slice", "kind"
-    )
+    return pl.DataFrame(rows, schema=Rates.create_empty().schema).sort("cycle", "slice", "kind")
 
 
 def interval(acted: list[int], shown: list[int]) -> Interval:
-    """Wilson's 95 % interval on the effective n: a user's exchanges are alike, so they count for less than strangers'.
-    """
+    """Wilson's 95 % interval on the effective n: one user's exchanges are alike and count for less than strangers'."""
     total = sum(shown)
     rate = sum(acted) / total
     n = total / max(1.0, _design_effect(acted, shown, rate))

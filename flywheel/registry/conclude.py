@@ -11,7 +11,9 @@ from flywheel.registry.store import Registry
 from flywheel.settings import Settings
 
 
-def conclude(lake: Lake, registry: Registry, workload: str, settings: Settings, *, run: str | None = None) -> dict[str, Any]:
+def conclude(
+    lake: Lake, registry: Registry, workload: str, settings: Settings, *, run: str | None = None
+) -> dict[str, Any]:
     """Act on the workload's latest verdict; doing it again changes nothing."""
     verdict = _latest(lake, "verdicts", workload)
     dataset = _latest(lake, "datasets", workload)
@@ -43,7 +45,12 @@ def fail(lake: Lake, workload: str, sentence: str, *, run: str | None = None) ->
 
 
 def _promote(
-    lake: Lake, registry: Registry, settings: Settings, verdict: dict[str, Any], dataset: dict[str, Any], run: str | None
+    lake: Lake,
+    registry: Registry,
+    settings: Settings,
+    verdict: dict[str, Any],
+    dataset: dict[str, Any],
+    run: str | None,
 ) -> dict[str, Any]:
     """Register the winner, unless the champion it beat is no longer the champion."""
     workload = verdict["workload"]

@@ -1,4 +1,4 @@
-"""What the alias `champion` was seen to do. MLflow keeps where it points, not since when nor by whom; this table does."""
+"""What the alias `champion` was seen to do. MLflow keeps where it points; this table keeps since when and by whom."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -27,4 +27,11 @@ def _moved(lake: Lake, registry: Registry, workload: str) -> dict | None:
     if champion is None or champion.version == before:
         return None
     who, why = champion.tags.get("promoted_by", "unknown"), champion.tags.get("reason", "unknown")
-    return {"workload": workload, "seen": datetime.now(UTC), "version": champion.version, "before": before, "who": who, "why": why}
+    return {
+        "workload": workload,
+        "seen": datetime.now(UTC),
+        "version": champion.version,
+        "before": before,
+        "who": who,
+        "why": why,
+    }

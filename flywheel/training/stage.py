@@ -1,4 +1,6 @@
-"""A cycle's training in the lake's terms: what is to be run, and what is kept of it. Light: the run is a process of its own."""
+"""A cycle's training in the lake's terms: what is to be run, and what is kept of it. Light: the run is a process of
+its own.
+"""
 
 import json
 from dataclasses import dataclass
@@ -32,7 +34,8 @@ class Training:
 def plan(lake: Lake, workload: str, rules: Workload, *, start: Path, tracking_uri: str | None) -> Training:
     """The training of the workload's latest dataset; too few records are a reason not to train, not an error.
 
-    A cycle that has trained keeps its start: once its winner is champion, training from the champion would begin elsewhere.
+    A cycle that has trained keeps its start: once its winner is champion, training from the champion would begin
+    elsewhere.
     """
     dataset = lake.read("datasets").filter(pl.col("workload") == workload).sort("cycle").row(-1, named=True)
     made_of = {key: dataset[key] for key in ("workload", "cycle", "dataset", "eval_set")}
@@ -44,7 +47,12 @@ def plan(lake: Lake, workload: str, rules: Workload, *, start: Path, tracking_ur
     if done or row["reason"]:
         return Training(done or row, folder, None)
     tags = {key: str(value) for key, value in made_of.items()}
-    tracking = {"tracking_uri": tracking_uri, "experiment": workload, "run_name": f"cycle-{dataset['cycle']}", "tags": tags}
+    tracking = {
+        "tracking_uri": tracking_uri,
+        "experiment": workload,
+        "run_name": f"cycle-{dataset['cycle']}",
+        "tags": tags,
+    }
     asked = job(
         home=lake.home,
         workload=workload,
@@ -89,4 +97,6 @@ def _too_few(dataset: dict[str, Any], rules: Workload) -> str | None:
     found = dataset["train_pairs"] + dataset["train_demonstrations"]
     if found >= rules.recipe.min_records:
         return None
-    return f"{found} training records are too few to train on; {rules.recipe.min_records} are needed (recipe.min_records)"
+    return (
+        f"{found} training records are too few to train on; {rules.recipe.min_records} are needed (recipe.min_records)"
+    )

@@ -1,4 +1,6 @@
-"""The asset graph as people know it: keys, dependencies, groups, kinds, partitions, job selections, as a committed snapshot."""
+"""The asset graph as people know it: keys, dependencies, groups, kinds, partitions, job selections, as a committed
+snapshot.
+"""
 
 import json
 from pathlib import Path

@@ -28,7 +28,9 @@ def test_a_training_that_fails_is_a_sentence_and_the_other_workload_completes(
     monkeypatch.setitem(os.environ, "DAGSTER_HOME", str(REPOSITORY))
     with dg.DagsterInstance.get() as instance:
         runs = instance.get_runs(dg.RunsFilter(job_name="cycle", statuses=[dg.DagsterRunStatus.FAILURE]))
-        failures = [event for run in runs for event in instance.all_logs(run.run_id, of_type=dg.DagsterEventType.STEP_FAILURE)]
+        failures = [
+            event for run in runs for event in instance.all_logs(run.run_id, of_type=dg.DagsterEventType.STEP_FAILURE)
+        ]
     said = [event.dagster_event.step_failure_data.user_failure_data.description for event in failures]
     assert said
     assert set(said) == {cycles["reply-drafts", number]["reason"] for number in (1, 2)}

@@ -1,7 +1,5 @@
 """One whole cycle through Dagster: a week is played, ingested, derived, trained on, judged, concluded, measured."""
 
-from pathlib import Path
-
 import dagster as dg
 import pytest
 
@@ -31,18 +29,33 @@ def test_status_tells_the_cycle(turned: Wheel) -> None:
     assert set(told["champion"]) == {"reply-drafts", "call-notes"}
 
 
-def test_every_asset_of_the_turn_is_materialised_on_the_instance(turned: Wheel, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_asset_of_the_turn_is_materialised_on_the_instance(
+    turned: Wheel, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("FLYWHEEL_HOME", str(turned.home))
     monkeypatch.setenv("DAGSTER_HOME", str(REPOSITORY))
     with dg.DagsterInstance.get() as instance:
         seen = {key.to_user_string() for key in instance.all_asset_keys()}
         runs = instance.get_runs()
-    assert seen >= {"week", "events", "signals", "pairs", "eval_items", "dataset_rows", "checkpoints", "verdicts", "cycles", "rates"}
+    assert seen >= {
+        "week",
+        "events",
+        "signals",
+        "pairs",
+        "eval_items",
+        "dataset_rows",
+        "checkpoints",
+        "verdicts",
+        "cycles",
+        "rates",
+    }
     assert {run.status for run in runs} == {dg.DagsterRunStatus.SUCCESS}
 
 
 def test_nothing_is_written_outside_the_state_folder(turned: Wheel) -> None:
-    stray = [name for name in ("mlflow.db", "mlruns", "mlartifacts", "history", "storage") if (REPOSITORY / name).exists()]
+    stray = [
+        name for name in ("mlflow.db", "mlruns", "mlartifacts", "history", "storage") if (REPOSITORY / name).exists()
+    ]
     assert stray == []
     assert (turned.home / "mlflow.db").exists()
 

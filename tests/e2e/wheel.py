@@ -29,7 +29,9 @@ class Wheel(NamedTuple):
 
     def flywheel(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, "-m", "flywheel.cli", *arguments]
-        return subprocess.run(command, cwd=REPOSITORY, env=self.environment, capture_output=True, text=True, check=False)
+        return subprocess.run(
+            command, cwd=REPOSITORY, env=self.environment, capture_output=True, text=True, check=False
+        )
 
     def told(self, *arguments: str) -> dict[str, Any]:
         """What a command says with --json, and it says nothing else on stdout."""
@@ -44,7 +46,9 @@ def light_wheel(folder: Path, *changes: tuple[str, str]) -> Wheel:
     for pattern, text in changes:
         written, count = re.subn(pattern, text, written, count=1)
         assert count == 1, f"flywheel.toml holds nothing like {pattern}"
-    playground = "\n".join(f"{key} = {json.dumps(value)}" for key, value in LIGHT.items() if not isinstance(value, dict))
+    playground = "\n".join(
+        f"{key} = {json.dumps(value)}" for key, value in LIGHT.items() if not isinstance(value, dict)
+    )
     tables = "\n".join(
         f"[playground.{key}]\n" + "\n".join(f'"{name}" = {number}' for name, number in value.items())
         for key, value in LIGHT.items()

@@ -47,7 +47,11 @@ def test_no_user_conversation_or_request_is_on_both_sides(tmp_path: Path) -> Non
 
 def test_a_training_user_who_asks_what_the_eval_set_asks_is_left_out(tmp_path: Path) -> None:
     same = [answer(f"same{number}", number, user=f"u{number}", request="Where  is MY order?") for number in range(60)]
-    feedback = [act for number in range(60) for act in (edited(f"same{number}", "Your order is on its way.", 99), accepted(f"same{number}", 100))]
+    feedback = [
+        act
+        for number in range(60)
+        for act in (edited(f"same{number}", "Your order is on its way.", 99), accepted(f"same{number}", 100))
+    ]
     made = cut(derived(tmp_path, [*same, *feedback]), "drafts", RULES)
     assert len(made.items) == 1
     assert made.rows.is_empty()
@@ -57,7 +61,9 @@ def test_a_training_user_who_asks_what_the_eval_set_asks_is_left_out(tmp_path: P
 def test_leaks_are_counted_on_each_axis(tmp_path: Path) -> None:
     made = cut(derived(tmp_path, edits(60)), "drafts", RULES)
     stolen = made.rows.head(1).with_columns(
-        user=pl.lit(made.items["user"][0]), conversation=pl.lit(made.items["conversation"][0]), prompt=pl.lit(made.items["prompt"][0])
+        user=pl.lit(made.items["user"][0]),
+        conversation=pl.lit(made.items["conversation"][0]),
+        prompt=pl.lit(made.items["prompt"][0]),
     )
     assert leaks(stolen, made.items) == (1, 1, 1)
 

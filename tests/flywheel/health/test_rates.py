@@ -52,7 +52,10 @@ def test_each_cycle_counts_what_it_saw_and_open_conversations_are_not_abandoned(
     }).cast({"time": pl.Datetime("us", "UTC")})  # fmt: skip
     signals = pl.DataFrame({"workload": "drafts", "answer": ["a", "c", "c"], "kind": ["edit", "edit", "abandonment"]})
     cutoffs = pl.DataFrame({"cycle": [1, 2], "cutoff": [day(10), day(20)]}).cast({"cutoff": pl.Datetime("us", "UTC")})
-    found = {(row["cycle"], row["slice"], row["kind"]): row for row in rates(exchanges, signals, cutoffs).iter_rows(named=True)}
+    found = {
+        (row["cycle"], row["slice"], row["kind"]): row
+        for row in rates(exchanges, signals, cutoffs).iter_rows(named=True)
+    }
     assert (found[1, "all", "edit"]["rate"], found[1, "all", "edit"]["n"]) == (0.5, 2)
     assert (found[2, "retail", "edit"]["rate"], found[2, "bank", "edit"]["rate"]) == (1.0, 0.0)
     assert (found[2, "all", "abandonment"]["rate"], found[2, "all", "abandonment"]["n"]) == (1.0, 1)

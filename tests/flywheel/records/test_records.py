@@ -1,4 +1,6 @@
-"""Each rule from the signals that make it, with its provenance; and promise 4: a rule switched off, a `no` to training."""
+"""Each rule from the signals that make it, with its provenance; and promise 4: a rule switched off, a `no` to
+training.
+"""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -87,7 +89,12 @@ def test_every_record_leads_back_to_its_events(tmp_path: Path) -> None:
     for frame in found.values():
         for row in frame.iter_rows(named=True):
             assert set(row["event_ids"]) <= set(kinds)
-    assert sorted(kinds[key] for key in found["demonstrations"]["event_ids"][0]) == ["accepted", "edited", "rated", "response"]
+    assert sorted(kinds[key] for key in found["demonstrations"]["event_ids"][0]) == [
+        "accepted",
+        "edited",
+        "rated",
+        "response",
+    ]
 
 
 @pytest.mark.parametrize("who", ["answer", "feedback"])
@@ -130,4 +137,9 @@ def test_the_control_deals_opinions_out_again() -> None:
     before = a_frame("labels", 2000)
     after = shuffled("labels", before, seed=1)
     assert after["desirable"].sum() == before["desirable"].sum()
-    assert abs(pl.DataFrame({"b": before["desirable"].cast(pl.Int8), "a": after["desirable"].cast(pl.Int8)}).corr()["a"][0]) < 0.1
+    assert (
+        abs(
+            pl.DataFrame({"b": before["desirable"].cast(pl.Int8), "a": after["desirable"].cast(pl.Int8)}).corr()["a"][0]
+        )
+        < 0.1
+    )

@@ -1,6 +1,7 @@
 """Promise 3: whatever arrives in whatever order, deriving what is stale gives what deriving everything anew gives."""
 
 import random
+from itertools import pairwise
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -8,11 +9,11 @@ import polars as pl
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
-from tests.product import accepted, answer, edited, rated, read, take
 
 from flywheel import records, signals
 from flywheel.capture.events import Event
 from flywheel.lake import Lake
+from tests.product import accepted, answer, edited, rated, read, take
 
 TABLES = ("exchanges", "signals", "pairs", "rankings", "labels", "demonstrations")
 
@@ -28,7 +29,9 @@ def a_log(seed: int, talks: int = 8) -> list[Event]:
             for attempt in range(draw.randint(1, 3)):
                 last, minute = f"{talk}-{turn}-{attempt}", minute + draw.choice([1, 30, 700])
                 request = f"where is order {talk}{turn}"
-                events.append(answer(last, minute, parent=parent, request=request, text=f"Draft {attempt} of {talk}.", **named))
+                events.append(
+                    answer(last, minute, parent=parent, request=request, text=f"Draft {attempt} of {talk}.", **named)
+                )
             if draw.random() < 0.4:
                 events.append(edited(last, f"Draft of {talk}, as sent.", minute + 2))
             if draw.random() < 0.6:
@@ -46,7 +49,10 @@ def derive(lake: Lake, home: Path) -> None:
 
 
 def tables(lake: Lake) -> dict[str, pl.DataFrame]:
-    return {name: lake.read(name).sort(pl.all()) if name not in ("exchanges",) else lake.read(name).sort("answer") for name in TABLES}
+    return {
+        name: lake.read(name).sort(pl.all()) if name not in ("exchanges",) else lake.read(name).sort("answer")
+        for name in TABLES
+    }
 
 
 @settings(max_examples=8, deadline=None)
@@ -58,7 +64,7 @@ def test_incremental_is_full(seed: int, cuts: list[int]) -> None:
     with TemporaryDirectory() as folder:
         piecewise, whole = Path(folder, "piecewise"), Path(folder, "whole")
         bounds = [0, *sorted(cuts), len(late)]
-        for start, end in zip(bounds, bounds[1:], strict=False):
+        for start, end in pairwise(bounds):
             derive(take(piecewise, late[start:end]), piecewise)
         derive(take(whole, events), whole)
         left, right = tables(Lake(piecewise)), tables(Lake(whole))

@@ -6,10 +6,10 @@ from typing import Any
 
 import polars as pl
 import pytest
-from tests.product import accepted, answer, edited, rated, read, shown, take
 
 from flywheel.capture.events import Event
 from flywheel.signals import derive_days, stale_days
+from tests.product import accepted, answer, edited, rated, read, shown, take
 
 DAY = 24 * 60
 DRAFT = "Sorry about that. Your order is on its way."
@@ -33,7 +33,12 @@ def test_an_edit_says_how_much_changed_and_what_was_kept(tmp_path: Path) -> None
 
 
 def test_the_last_edit_is_what_was_kept(tmp_path: Path) -> None:
-    acts = [answer("a"), edited("a", "Your order comes.", 2), edited("a", "Your order comes on Friday.", 3), accepted("a", 4)]
+    acts = [
+        answer("a"),
+        edited("a", "Your order comes.", 2),
+        edited("a", "Your order comes on Friday.", 3),
+        accepted("a", 4),
+    ]
     assert signals(tmp_path, acts)["a", "edit"]["text"] == "Your order comes on Friday."
 
 
@@ -53,7 +58,9 @@ def test_an_edit_nobody_sent_counts_once_the_conversation_is_over(tmp_path: Path
 def test_siblings_of_one_message_are_regenerations(tmp_path: Path) -> None:
     chain = [answer(name, minute, parent="ask", conversation="talk", user="u") for minute, name in enumerate("abc")]
     found = signals(tmp_path, [*chain, accepted("c", 5)])
-    assert {answer: (row["value"], row["other"]) for (answer, kind), row in found.items() if kind == "regeneration"} == {
+    assert {
+        answer: (row["value"], row["other"]) for (answer, kind), row in found.items() if kind == "regeneration"
+    } == {
         "a": (2.0, "c"),
         "b": (1.0, "c"),
     }
@@ -77,7 +84,11 @@ def test_another_question_is_no_rephrase(tmp_path: Path) -> None:
 
 def test_what_was_kept_was_not_rephrased(tmp_path: Path) -> None:
     talk = {"conversation": "talk", "user": "u"}
-    acts = [answer("a", request="order 48213?", **talk), accepted("a", 1), answer("b", 2, request="order 48214?", **talk)]
+    acts = [
+        answer("a", request="order 48213?", **talk),
+        accepted("a", 1),
+        answer("b", 2, request="order 48214?", **talk),
+    ]
     assert ("a", "rephrase") not in signals(tmp_path, acts)
 
 
@@ -99,8 +110,15 @@ def test_who_kept_or_praised_the_answer_did_not_abandon_it(tmp_path: Path, act: 
 
 
 def test_slices_follow_the_first_rule_that_matches_and_the_rest_is_counted(tmp_path: Path) -> None:
-    slices = [{"name": "vip", "tags": {"segment": "retail", "tier": "gold"}}, {"name": "retail", "tags": {"segment": "retail"}}]
-    events = [answer("a"), answer("b", tags={"segment": "retail", "tier": "gold"}), answer("c", tags={"segment": "bank"})]
+    slices = [
+        {"name": "vip", "tags": {"segment": "retail", "tier": "gold"}},
+        {"name": "retail", "tags": {"segment": "retail"}},
+    ]
+    events = [
+        answer("a"),
+        answer("b", tags={"segment": "retail", "tier": "gold"}),
+        answer("c", tags={"segment": "bank"}),
+    ]
     lake, settings = take(tmp_path, events), read(tmp_path, slices=slices)
     found = derive_days(lake, settings, stale_days(lake, settings)).exchanges
     assert dict(found.select("answer", "slice").iter_rows()) == {"a": "retail", "b": "vip", "c": "unassigned"}
@@ -110,5 +128,7 @@ def test_a_conversation_nobody_named_is_one_users_exchanges_without_an_idle_gap(
     hours = {"a": 0, "b": 1, "c": 60}
     lake = take(tmp_path, [answer(name, 60 * hour, conversation=None, user="u") for name, hour in hours.items()])
     settings = read(tmp_path)
-    found = dict(derive_days(lake, settings, stale_days(lake, settings)).exchanges.select("answer", "conversation").iter_rows())
+    found = dict(
+        derive_days(lake, settings, stale_days(lake, settings)).exchanges.select("answer", "conversation").iter_rows()
+    )
     assert found["a"] == found["b"] != found["c"]
