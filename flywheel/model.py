@@ -109,7 +109,7 @@ class SeededDraws(LogitsProcessor):
         self.generators = [torch.Generator().manual_seed(seed) for seed in seeds]
         self.temperature = temperature
 
-    def __call__(self, input_ids: Any, scores: Any, **_: Any) -> Any:
+    def __call__(self, input_ids: Any, scores: Any) -> Any:  # pyright: ignore[reportIncompatibleMethodOverride]
         uniform = torch.stack([torch.rand(scores.shape[-1], generator=each) for each in self.generators])
         noise = -torch.log((-torch.log(uniform.clamp_min(1e-20))).clamp_min(1e-20))
         return scores.float() / self.temperature + noise.to(scores.device)

@@ -60,11 +60,12 @@ def _promote(
         reason = f"void: it beat champion {verdict['champion']}, but {serving} serves now; run the cycle again"
         return {"outcome": "hold", "reason": reason}
     checkpoint = _latest(lake, "checkpoints", workload)
+    scores = {"gate/gain": verdict["gain"], "gate/score": verdict["candidate_score"]}
     version = registry.register(
         workload,
         Path(checkpoint["folder"]),
         tags=lineage(verdict, dataset, settings, run),
-        metrics={"gate/gain": verdict["gain"], "gate/score": verdict["candidate_score"]},
+        metrics=scores if checkpoint["mlflow_run"] else None,
         run_id=checkpoint["mlflow_run"],
     )
     if settings.workload(workload).promotion == "auto" and serving != verdict["candidate"]:
