@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import dagster as dg
+from dagster._core.errors import DagsterPipesExecutionError  # the one error Dagster does not export
 from flywheel import process
 from flywheel.errors import FlywheelError, Transient
 
@@ -18,7 +19,7 @@ def run(
     command = process.prepare(stage, folder, job)
     try:
         pipes.run(command=command, context=context)
-    except dg.DagsterPipesExecutionError as error:
+    except DagsterPipesExecutionError as error:
         # What it left says why; without a word from it, it was killed.
         context.log.debug(str(error))
     try:
