@@ -82,6 +82,7 @@ def week(turn: Turn) -> None:
         turn.run("cycle", partition=workload)
         ended = turn.wheel.lake().read("cycles").filter(workload=workload).sort("cycle").row(-1, named=True)
         turn.say(f"[bold]{workload}[/]: cycle {ended['cycle']} [bold]{ended['outcome']}[/]: {ended['reason']}")
+    _must(turn.run("deployment"), "where `champion` points could not be written down")
 
 
 def started(number: int) -> list[str]:

@@ -47,6 +47,7 @@ def test_every_asset_of_the_turn_is_materialised_on_the_instance(
         "checkpoints",
         "verdicts",
         "cycles",
+        "deployments",
         "rates",
     }
     assert {run.status for run in runs} == {dg.DagsterRunStatus.SUCCESS}
