@@ -5,6 +5,7 @@ https://docs.dagster.io/guides/automate
 
 import hashlib
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from glob import glob
 from pathlib import Path
 
@@ -12,11 +13,15 @@ import dagster as dg
 from flywheel import records, signals
 from flywheel.registry import fail
 
-from assets.partitions import DAYS, WORKLOADS
+from assets.partitions import WORKLOADS
 from assets.resources import Wheel
 
 RANGE = ("dagster/asset_partition_range_start", "dagster/asset_partition_range_end")
 """The run tags that ask for a range of days in one run."""
+
+
+PAUSE = timedelta(minutes=15)
+"""Between a derivation that failed and the next try."""
 
 
 @dg.failure_hook(name="tell_failure", required_resource_keys={"wheel"})
@@ -34,13 +39,11 @@ ingest = dg.define_asset_job(
 derive = dg.define_asset_job(
     "derive",
     selection=dg.AssetSelection.groups("signals", "records"),
-    partitions_def=DAYS,
     description="Signals and records of some days; runs by itself when the log has outgrown them.",
 )
 cycle = dg.define_asset_job(
     "cycle",
     selection=dg.AssetSelection.groups("datasets", "training", "gate", "health") | dg.AssetSelection.assets("cycles"),
-    partitions_def=WORKLOADS,
     hooks={tell_failure},
     description="One turn of the wheel for one workload: dataset, checkpoint, verdict, registration, rates.",
 )
@@ -80,7 +83,7 @@ def new_logs(context: dg.SensorEvaluationContext, wheel: Wheel) -> dg.SensorResu
     state = hashlib.sha256(repr([(path, Path(path).stat().st_size) for path in files]).encode()).hexdigest()[:16]
     if not files or state == context.cursor:
         return dg.SkipReason("no source has changed")
-    return dg.SensorResult(run_requests=[dg.RunRequest(run_key=state)], cursor=state)
+    return dg.SensorResult(run_requests=[dg.RunRequest()], cursor=state)
 
 
 @dg.sensor(job=derive, minimum_interval_seconds=30, default_status=dg.DefaultSensorStatus.RUNNING)
@@ -91,10 +94,11 @@ def stale_days(context: dg.SensorEvaluationContext, wheel: Wheel) -> dg.SensorRe
     days = to_derive(wheel)
     if not days:
         return dg.SkipReason("every day is derived")
-    version = f"{wheel.lake().version('events')}/{wheel.lake().version('derivations')}"
-    return dg.SensorResult(
-        run_requests=[dg.RunRequest(run_key=f"{days[0]}/{days[-1]}/{version}", tags=day_range(days))]
-    )
+    # No run key: the days are stale until a run succeeds, so one that failed on a bad setting is asked for again.
+    # After a failure the next try waits, so that a setting nobody mends does not fill the list of runs.
+    if _failed_lately(context.instance, "derive"):
+        return dg.SkipReason(f"the last derivation failed; the next try comes {PAUSE} after it")
+    return dg.SensorResult(run_requests=[dg.RunRequest(tags=day_range(days))])
 
 
 @dg.sensor(job=deployment, minimum_interval_seconds=30, default_status=dg.DefaultSensorStatus.RUNNING)
@@ -107,7 +111,7 @@ def champion_moved(context: dg.SensorEvaluationContext, wheel: Wheel) -> dg.Sens
     state = " ".join(f"{workload}@{champion.version}" for workload, champion in champions.items() if champion)
     if state in ("", context.cursor):
         return dg.SkipReason("no alias has moved")
-    return dg.SensorResult(run_requests=[dg.RunRequest(run_key=f"{state} after {context.cursor}")], cursor=state)
+    return dg.SensorResult(run_requests=[dg.RunRequest()], cursor=state)
 
 
 def to_derive(wheel: Wheel) -> list:
@@ -124,3 +128,9 @@ def day_range(days: list) -> dict[str, str]:
 def _running(instance: dg.DagsterInstance, job: str) -> bool:
     unfinished = [dg.DagsterRunStatus.QUEUED, dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED]
     return bool(instance.get_runs(dg.RunsFilter(job_name=job, statuses=unfinished), limit=1))
+
+
+def _failed_lately(instance: dg.DagsterInstance, job: str) -> bool:
+    records = instance.get_run_records(dg.RunsFilter(job_name=job), limit=1)
+    ended = [record.end_time for record in records if record.dagster_run.status == dg.DagsterRunStatus.FAILURE]
+    return any(end and end > (datetime.now(UTC) - PAUSE).timestamp() for end in ended)

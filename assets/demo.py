@@ -4,6 +4,7 @@ shows.
 
 import argparse
 import logging
+import re
 import shutil
 import time
 import warnings
@@ -20,6 +21,10 @@ from assets.resources import Wheel
 
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 people = cli.people
+# What a wheel writes into its state folder: its own names, and those of Dagster's storage, where each run has a folder.
+OURS = {"lake", "logs", "ingest", "playground", "training", "checkpoints", "gate", "locks", "mlflow.db", "mlartifacts"}
+OURS |= {"artifacts", "history", "schedules", "storage", "logs", ".nux", ".telemetry"}
+RUN = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 class Turn(NamedTuple):
@@ -92,11 +97,16 @@ def started(number: int) -> list[str]:
 
 
 def forget(wheel: Wheel) -> None:
-    """Everything but the cached base model."""
+    """Everything that a wheel has written but the cached base model; a folder that is no wheel's is left alone."""
     home = wheel.settings().home
+    if any(home.iterdir()) and not any((home / name).exists() for name in ("lake", "playground", "cache")):
+        people.print(
+            f"{home} holds no wheel, so nothing is deleted; set FLYWHEEL_HOME to a wheel's folder", style="red"
+        )
+        raise SystemExit(2)
     for path in home.iterdir():
-        if path.name != "cache":
-            shutil.rmtree(path) if path.is_dir() else path.unlink()
+        if path.name in OURS or RUN.fullmatch(path.name):
+            shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
 
 
 def closing(wheel: Wheel, seconds: float) -> None:

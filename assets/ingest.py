@@ -28,7 +28,7 @@ def ingest_logs(context: dg.AssetExecutionContext, wheel: Wheel) -> Iterator[dg.
         asset_key="events",
         metadata={
             **rows(
-                lake.read("events").sort("time", descending=True), show=["time", "workload", "kind", "user", "text"]
+                lake.read("events").sort("time", descending=True), show=["time", "workload", "kind", "model_version"]
             ),
             "by_kind": bars(taken.by_type),
             "days": [str(day) for day in taken.days],

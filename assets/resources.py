@@ -22,7 +22,10 @@ class Wheel(dg.ConfigurableResource):
 
     def champion(self, workload: str) -> Version:
         """The version that serves; where nothing was promoted yet, the base model becomes it."""
-        return self.registry().ensure_champion(workload, self.base(workload))
+        registry = self.registry()
+        champion = registry.ensure_champion(workload, self.base(workload))
+        registry.path(champion)  # raises when the folder no longer holds what was registered
+        return champion
 
     def base(self, workload: str) -> Path:
         """The local folder of the workload's base model."""

@@ -1,7 +1,7 @@
 """Does the wheel really turn, and do the signals turn it? Whole demos over several seeds, with and without their
 direction.
 
-    .venv/bin/python -m benchmarks.turns --seeds 1 2 3 --folder /tmp/turns
+    .venv/bin/python -m benchmarks.turns --seeds 1 2 3 --folder FOLDER
 
 For each seed one demo with the records as they are and one with every direction decided by chance. Printed for each:
 the verdicts, and the change of true satisfaction from the first week to the last, paired by user, with its 95 %

@@ -37,8 +37,8 @@ Named = Annotated[str, typer.Argument(help="A workload of flywheel.toml.")]
 
 def main() -> None:
     """The entry point: errors that a person can act on are sentences, never tracebacks."""
-    environment()
     try:
+        environment()
         app()
     except FlywheelError as error:
         people.print(str(error), style="red", markup=False, highlight=False, soft_wrap=True)
@@ -49,7 +49,12 @@ def environment() -> None:
     """Where Dagster and the state folder are, for this process and those it starts."""
     os.environ["FLYWHEEL_HOME"] = str(settings.home())
     os.environ["DAGSTER_HOME"] = str(settings.REPOSITORY)
-    settings.home().mkdir(parents=True, exist_ok=True)
+    try:
+        settings.home().mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise BadInput(
+            f"the state folder cannot be made ({error.strerror})", seen=settings.home(), do="set FLYWHEEL_HOME"
+        ) from None
 
 
 # ---- the doors ------------------------------------------------------------------------------------------------------
@@ -61,6 +66,7 @@ def demo(
     weeks: Annotated[int, typer.Option(min=1, help="How many simulated weeks to play.")] = 3,
 ) -> None:
     """Play simulated weeks and turn the wheel after each: the playground's product, its users, and what they teach."""
+    settings.load()  # a mistake in it is a sentence here; the code location would show a traceback
     command = [
         sys.executable,
         "-W",
@@ -77,6 +83,7 @@ def demo(
 @app.command()
 def ui(dagster_port: int = 3000, mlflow_port: int = 5000) -> None:
     """Serve the Dagster and MLflow UIs on loopback until Ctrl-C."""
+    settings.load()
     command = [sys.executable, "-m", "assets.ui", str(dagster_port), str(mlflow_port)]
     raise typer.Exit(subprocess.run(command, cwd=settings.REPOSITORY, check=False).returncode)
 
@@ -105,7 +112,7 @@ def derive(json_out: AsJson = False) -> None:
 def train(workload: Named, json_out: AsJson = False) -> None:
     """Cut the workload's dataset at its cutoff and train a candidate on it."""
     from flywheel.datasets import cut
-    from flywheel.registry import Registry
+    from flywheel.registry import Registry, fail
     from flywheel.training.stage import keep, plan
 
     read, lake = _wheel()
@@ -114,9 +121,13 @@ def train(workload: Named, json_out: AsJson = False) -> None:
     made = cut(lake, workload, rules)
     base = checkpoint.locate(read.base_model(workload))
     champion = registry.ensure_champion(workload, base)
-    start = champion.path if rules.start_from == "champion" else base
+    start = registry.path(champion) if rules.start_from == "champion" else base
     training = plan(lake, workload, rules, start=start, tracking_uri=registry.tracking_uri)
-    result = process.run("training", training.folder, training.job) if training.job else None
+    try:
+        result = process.run("training", training.folder, training.job) if training.job else None
+    except FlywheelError as error:
+        fail(lake, workload, str(error))
+        raise
     kept = keep(lake, training, result).row(0, named=True)
     told = {key: kept[key] for key in ("workload", "cycle", "dataset", "folder", "fingerprint", "reason", "seconds")}
     _say(told | {"rows": len(made.rows), "metrics": json.loads(kept["metrics"])}, json_out)
@@ -125,19 +136,22 @@ def train(workload: Named, json_out: AsJson = False) -> None:
 @app.command()
 def gate(workload: Named, json_out: AsJson = False) -> None:
     """Judge the workload's latest candidate against its champion, and register it if it won."""
+    from flywheel.datasets import frozen
     from flywheel.gate import stage
+    from flywheel.health import measure
     from flywheel.registry import Registry, conclude
 
     read, lake = _wheel()
     rules, registry = read.workload(workload), Registry(read.home)
     champion = registry.ensure_champion(workload, checkpoint.locate(read.base_model(workload)))
-    items = stage.eval_items(lake, workload)
-    for model, folder in stage.contestants(lake, workload, champion.fingerprint, champion.path).items():
+    items = frozen(lake, workload, rules)
+    for model, folder in stage.contestants(lake, workload, champion.fingerprint, registry.path(champion)).items():
         if asked := stage.unanswered(lake, items, model, rules.gate):
             result = process.run("gate", read.home / "gate" / model, stage.questions(folder, asked, rules.gate))
             stage.keep_answers(lake, model, rules.gate, result["answers"])
     judged = stage.judge_cycle(lake, workload, rules, champion.fingerprint)
     ended = conclude(lake, registry, workload, read)
+    measure(lake, workload)
     _say({**judged.verdict.row(0, named=True), "registered": ended["registered"]}, json_out)
 
 

@@ -109,7 +109,7 @@ class Recipe(Frozen):
     max_length: Annotated[int, Field(gt=0)] = 1024
     """Records with more tokens are left out and counted."""
     min_records: Annotated[int, Field(ge=1)] = 50
-    """With fewer training pairs than this nothing is trained."""
+    """With fewer training pairs and demonstrations together nothing is trained."""
     seed: int = 0
     """Fixes order and initial state."""
 
@@ -164,7 +164,7 @@ class Settings(Frozen):
     home: Path
     """The state folder: everything the program writes lies below it (`FLYWHEEL_HOME`)."""
     start: date
-    """The first day of the day partitions; no event is older."""
+    """The first day of the day partitions; older days have no partition in the UI."""
     sources: tuple[Source, ...]
     """Where logs come from."""
     workloads: dict[Name, Workload]
@@ -197,8 +197,8 @@ def load(path: Path | None = None) -> Settings:
     path = path or Path(os.environ.get("FLYWHEEL_SETTINGS") or REPOSITORY / "flywheel.toml")
     try:
         written = tomllib.loads(path.read_text())
-    except FileNotFoundError:
-        raise BadInput("the settings file is not there", seen=path, do="write it or set FLYWHEEL_SETTINGS") from None
+    except OSError:
+        raise BadInput("the settings file cannot be read", seen=path, do="write it or set FLYWHEEL_SETTINGS") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise BadInput(f"{path} is not TOML ({error})", do="mend that line") from None
     return parse(written, str(path))

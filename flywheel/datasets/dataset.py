@@ -11,9 +11,9 @@ from datetime import datetime, timedelta
 import polars as pl
 
 from flywheel.datasets.evalset import frozen
-from flywheel.datasets.leakage import without_eval_requests
+from flywheel.datasets.leakage import leaks, without_eval_requests
 from flywheel.datasets.splits import side
-from flywheel.errors import Terminal
+from flywheel.errors import BrokenInvariant, Terminal
 from flywheel.lake import Lake
 from flywheel.settings import Workload
 
@@ -45,6 +45,10 @@ def cut(lake: Lake, workload: str, rules: Workload) -> Cut:
         items = frozen(lake, workload, rules)
         records = {kind: _of(lake.read(kind), workload, rules, cutoff) for kind in COUNTED}
         rows = training_rows(records["pairs"], records["demonstrations"], items, workload, rules)
+        if any(found := leaks(rows, items)):
+            raise BrokenInvariant(
+                f"the dataset of {workload} knows its eval set", seen=found, do="report it; train nothing on it"
+            )
         training = rows.filter(pl.col("split") == "train")
         dataset = pl.DataFrame({
             "workload": workload,

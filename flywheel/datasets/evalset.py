@@ -31,10 +31,12 @@ def draw(exchanges: pl.DataFrame, workload: str, rules: Workload) -> pl.DataFram
     users = exchanges["user"].unique().to_list()
     held_out = [user for user in users if side(workload, user, rules) == "eval"]
     kept = exchanges.filter(pl.col("final").is_not_null() & pl.col("user").is_in(held_out) & pl.col("may_train"))
-    if kept.is_empty():
+    enough = rules.gate.min_users
+    if kept["user"].n_unique() < enough:
         raise Terminal(
-            f"no eval set can be drawn for {workload}: no held-out user has sent an answer yet",
-            seen=f"{len(held_out)} held-out users, {len(exchanges)} exchanges",
+            f"no eval set is frozen for {workload} yet: too few held-out users have sent an answer",
+            seen=f"{kept['user'].n_unique()} of {len(held_out)} held-out users, {len(exchanges)} exchanges",
+            allowed=f"at least {enough} users (gate.min_users); a smaller set could never tell two models apart",
             do="wait for more logs, or raise holdout in flywheel.toml",
         )
     items = kept.rename({"final": "reference"}).select("workload", *ITEM).sort("answer").unique("request", keep="first")

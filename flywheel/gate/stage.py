@@ -50,6 +50,9 @@ def judge_cycle(lake: Lake, workload: str, rules: Workload, champion: str) -> Ju
     if checkpoint.is_empty():
         raise Terminal(f"{workload} has no checkpoint to judge", do="run the training first")
     trained = checkpoint.row(0, named=True)
+    dataset = lake.read("datasets").filter(pl.col("workload") == workload)["cycle"].max()
+    if trained["cycle"] != dataset:
+        raise Terminal(f"cycle {dataset} of {workload} has trained nothing to judge", do="run its training first")
     candidate = trained["fingerprint"] or champion
     if candidate == champion and (given := _given(lake, trained)) is not None:
         return given

@@ -16,7 +16,7 @@ def conclude(
 ) -> dict[str, Any]:
     """Act on the workload's latest verdict; doing it again changes nothing."""
     verdict = _latest(lake, "verdicts", workload)
-    dataset = _latest(lake, "datasets", workload)
+    dataset = _of_cycle(lake, "datasets", verdict)
     row = {
         "workload": workload,
         "cycle": verdict["cycle"],
@@ -59,7 +59,7 @@ def _promote(
     if serving not in (verdict["champion"], verdict["candidate"]):
         reason = f"void: it beat champion {verdict['champion']}, but {serving} serves now; run the cycle again"
         return {"outcome": "hold", "reason": reason}
-    checkpoint = _latest(lake, "checkpoints", workload)
+    checkpoint = _of_cycle(lake, "checkpoints", verdict)
     scores = {"gate/gain": verdict["gain"], "gate/score": verdict["candidate_score"]}
     version = registry.register(
         workload,
@@ -68,7 +68,9 @@ def _promote(
         metrics=scores if checkpoint["mlflow_run"] else None,
         run_id=checkpoint["mlflow_run"],
     )
-    if settings.workload(workload).promotion == "auto" and serving != verdict["candidate"]:
+    # A version that has served and serves no more was taken back by a person, and the wheel does not undo that.
+    served = lake.read("deployments").filter(workload=workload, version=version.version)
+    if settings.workload(workload).promotion == "auto" and serving != verdict["candidate"] and served.is_empty():
         registry.promote(workload, version.version, who="policy auto", why=verdict["reason"])
     return {"registered": version.version}
 
@@ -87,6 +89,10 @@ def lineage(verdict: dict[str, Any], dataset: dict[str, Any], settings: Settings
         "base_model": settings.workload(verdict["workload"]).base_model,
         "dagster_run": run or "none",
     }
+
+
+def _of_cycle(lake: Lake, table: str, verdict: dict[str, Any]) -> dict[str, Any]:
+    return lake.read(table).filter(workload=verdict["workload"], cycle=verdict["cycle"]).row(0, named=True)
 
 
 def _latest(lake: Lake, table: str, workload: str) -> dict[str, Any]:

@@ -26,7 +26,10 @@ def _moved(lake: Lake, registry: Registry, workload: str) -> dict | None:
     before = seen["version"][-1] if len(seen) else None
     if champion is None or champion.version == before:
         return None
-    who, why = champion.tags.get("promoted_by", "unknown"), champion.tags.get("reason", "unknown")
+    # MLflow's own alias moves write no tags: those of an earlier promotion would name the wrong person.
+    since = seen["seen"][-1].isoformat() if len(seen) else ""
+    told = champion.tags if champion.tags.get("promoted_at", "") > since else {}
+    who, why = told.get("promoted_by", "unknown"), told.get("reason", "unknown")
     return {
         "workload": workload,
         "seen": datetime.now(UTC),

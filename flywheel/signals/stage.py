@@ -36,7 +36,7 @@ FINGERPRINTS = (
     marks AS (SELECT workload, max(time) AS watermark FROM events GROUP BY ALL),
     told AS (
         SELECT workload, talk, md5(string_agg(DISTINCT key, '' ORDER BY key)) AS content,
-            max(time) < max(watermark) - to_seconds(3600 * {idle_hours}) AS closed
+            count(*) FILTER (WHERE time < watermark - to_seconds(3600 * {idle_hours})) AS closed
         FROM talks JOIN marks USING (workload) GROUP BY ALL
     )
     SELECT day, md5(string_agg(content || closed, '' ORDER BY content) || '{rules}') AS fingerprint

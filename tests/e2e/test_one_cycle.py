@@ -1,5 +1,7 @@
 """One whole cycle through Dagster: a week is played, ingested, derived, trained on, judged, concluded, measured."""
 
+import json
+
 import dagster as dg
 import pytest
 
@@ -100,3 +102,44 @@ def test_bad_input_is_one_sentence(turned: Wheel, arguments: tuple[str, ...], sa
 def test_show_reads_a_table(turned: Wheel) -> None:
     told = turned.told("show", "signals", "--where", "kind = 'edit'", "--limit", "3")
     assert [row["kind"] for row in told["rows"]] == ["edit"] * 3
+
+
+def acts(wheel: Wheel) -> dict[str, dict[tuple[str, str], str]]:
+    """What people truly did and meant, by act, then by (workload, answer)."""
+    found: dict[str, dict[tuple[str, str], str]] = {}
+    for week in (wheel.home / "playground" / "truth").glob("week-*.jsonl"):
+        for told in map(json.loads, week.read_text().splitlines()):
+            for act in told["acts"]:
+                found.setdefault(act["act"], {})[told["workload"], told["answer"]] = act["means"]
+    return found
+
+
+@pytest.mark.parametrize(
+    ("kind", "act"), [("edit", "edit"), ("regeneration", "regenerate"), ("rating", "rate"), ("rephrase", "rephrase")]
+)
+def test_each_signal_finds_the_acts_that_truly_happened_and_no_others(turned: Wheel, kind: str, act: str) -> None:
+    read = set(Lake(turned.home).read("signals").filter(kind=kind).select("workload", "answer").iter_rows())
+    true = set(acts(turned)[act])
+    assert len(true) > 5
+    assert len(read & true) / len(true) > 0.95
+    assert len(read & true) / len(read) > 0.95
+
+
+def test_signals_mean_what_people_meant(turned: Wheel) -> None:
+    """Careless and hostile people are part of the world, so most, not all, of the acts that look unhappy are."""
+    truth = acts(turned)
+    for act in ("edit", "regenerate"):
+        meant = list(truth[act].values())
+        assert meant.count("dislike") / len(meant) > 0.7, act
+    ratings = Lake(turned.home).read("signals").filter(kind="rating").select("workload", "answer", "value").iter_rows()
+    agree = [(value > 0) == (truth["rate"][workload, answer] == "like") for workload, answer, value in ratings]
+    assert sum(agree) / len(agree) > 0.7
+
+
+def test_who_walked_away_is_found_but_so_is_who_read_and_went(turned: Wheel) -> None:
+    lake, truth = Lake(turned.home), acts(turned)
+    closed = set(lake.read("exchanges").filter("closed").select("workload", "answer").iter_rows())
+    read = set(lake.read("signals").filter(kind="abandonment").select("workload", "answer").iter_rows())
+    walked = set(truth["walk_away"]) & closed
+    assert len(walked & read) / len(walked) > 0.9
+    assert read <= walked | set(truth["ignore"]) | set(truth.get("rate", {}))

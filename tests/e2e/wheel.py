@@ -12,8 +12,8 @@ from flywheel.settings import REPOSITORY
 
 LIGHT = {
     "base": {"examples": 1600, "epochs": 1},
-    "users": 60,
-    "requests": {"reply-drafts": 4.0, "call-notes": 3.0},
+    "users": 110,
+    "requests": {"reply-drafts": 2.5, "call-notes": 1.8},
 }
 
 

@@ -13,10 +13,10 @@ from flywheel.datasets import cut, frozen, leaks
 from flywheel.datasets.splits import side
 from flywheel.errors import BrokenInvariant, Terminal
 from flywheel.lake import Lake
-from flywheel.settings import Workload
+from flywheel.settings import Gate, Workload
 from tests.product import accepted, answer, edited, read, take
 
-RULES = Workload(base_model="none", holdout=0.3, development=0.2)
+RULES = Workload(base_model="none", holdout=0.3, development=0.2, gate=Gate(min_users=2))
 
 
 def edits(count: int, first: int = 0) -> list[Event]:
@@ -104,7 +104,7 @@ def test_a_removed_item_stops_everything(tmp_path: Path) -> None:
 
 def test_without_anything_sent_there_is_no_eval_set_and_a_sentence(tmp_path: Path) -> None:
     lake = derived(tmp_path, [answer("a")])
-    with pytest.raises(Terminal, match="no held-out user has sent an answer yet"):
+    with pytest.raises(Terminal, match="too few held-out users have sent an answer"):
         cut(lake, "drafts", RULES)
 
 

@@ -1,0 +1,110 @@
+"""The end of a cycle: a winner is promoted once, a person's rollback is never undone, a void verdict promotes nothing."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import polars as pl
+import pytest
+from mlflow import MlflowClient
+from safetensors.numpy import save_file
+
+from flywheel.checkpoint import fingerprint
+from flywheel.lake import Lake
+from flywheel.registry import Registry, conclude, fail, observe
+from tests.product import answer, read, take
+
+CUTOFF = datetime(2026, 1, 11, tzinfo=UTC)
+
+
+class Won(NamedTuple):
+    """A state folder in which the candidate of cycle 1 has beaten the base."""
+
+    home: Path
+    lake: Lake
+    registry: Registry
+
+    def conclude(self, promotion: str = "auto") -> dict:
+        rules = read(self.home, workloads={"drafts": {"base_model": "{home}/base", "promotion": promotion}})
+        return conclude(self.lake, self.registry, "drafts", rules, run="run-1")
+
+
+def a_model(folder: Path, weight: float) -> Path:
+    folder.mkdir(parents=True)
+    save_file({"w": np.full(3, weight, dtype=np.float32)}, folder / "model.safetensors")
+    (folder / "config.json").write_text("{}")
+    return folder
+
+
+@pytest.fixture
+def won(tmp_path: Path) -> Won:
+    lake, registry = take(tmp_path, [answer("a")]), Registry(tmp_path)
+    base = registry.ensure_champion("drafts", a_model(tmp_path / "base", 0.0))
+    observe(lake, registry, ["drafts"])
+    winner = a_model(tmp_path / "winner", 1.0)
+    made = {"workload": ["drafts"], "cycle": [1], "dataset": ["d1"], "eval_set": ["e1"]}
+    counted = ("events", "pairs", "rankings", "labels", "demonstrations", "train_pairs", "train_demonstrations")
+    counts = {name: [9] for name in counted}
+    where = {"workload": ["drafts"], "cycle": [1]}
+    lake.replace("datasets", pl.DataFrame(made | counts | {"cutoff": [CUTOFF]}), where)
+    trained = {"start": ["x"], "folder": [str(winner)], "fingerprint": [fingerprint(winner)], "reason": [None]}
+    trained |= {"metrics": ["{}"], "history": ["[]"], "mlflow_run": [None], "seconds": [1.0]}
+    lake.replace("checkpoints", pl.DataFrame(made | trained), where)
+    verdict = {"candidate": [fingerprint(winner)], "champion": [base.fingerprint], "verdict": ["promote"]}
+    numbers = {"gain": [0.1], "low": [0.05], "high": [0.15], "level": [0.03], "items": [90], "users": [30], "look": [1]}
+    scores = {"candidate_score": [0.6], "champion_score": [0.5], "reason": ["better"]}
+    lake.replace("verdicts", pl.DataFrame(made | verdict | numbers | scores), where)
+    return Won(tmp_path, lake, registry)
+
+
+def move_alias(won: Won, version: str) -> None:
+    """As a person does in the MLflow UI: no tag says who or why."""
+    MlflowClient(won.registry.tracking_uri).set_registered_model_alias("drafts", "champion", version)
+
+
+def champion(won: Won) -> str:
+    found = won.registry.champion("drafts")
+    assert found is not None
+    return found.version
+
+
+def test_a_winner_is_registered_with_its_lineage_and_promoted_once(won: Won) -> None:
+    assert won.conclude()["registered"] == won.conclude()["registered"] == "2"
+    assert champion(won) == "2"
+    tags = won.registry.versions("drafts")[-1].tags
+    assert (tags["dataset"], tags["eval_set"], tags["cycle"], tags["dagster_run"]) == ("d1", "e1", "1", "run-1")
+    moves = won.lake.read("deployments").sort("seen")
+    assert moves.select("before", "version", "who").rows() == [(None, "1", "flywheel"), ("1", "2", "policy auto")]
+    assert len(won.lake.read("cycles")) == 1
+
+
+def test_by_default_a_person_promotes(won: Won) -> None:
+    won.conclude("person")
+    assert champion(won) == "1"
+    assert "challenger" in won.registry.versions("drafts")[-1].aliases
+
+
+def test_a_persons_rollback_is_seen_and_never_undone(won: Won) -> None:
+    won.conclude()
+    move_alias(won, "1")
+    observe(won.lake, won.registry, ["drafts"])
+    assert won.lake.read("deployments").sort("seen").row(-1, named=True)["who"] == "unknown"
+    won.conclude()
+    assert champion(won) == "1"
+
+
+def test_a_verdict_is_void_when_the_champion_it_beat_serves_no_more(won: Won) -> None:
+    other = won.registry.register("drafts", a_model(won.home / "other", 2.0), tags={})
+    move_alias(won, other.version)
+    ended = won.conclude()
+    assert (ended["outcome"], ended["registered"]) == ("hold", None)
+    assert ended["reason"].startswith("void")
+
+
+def test_a_failure_is_kept_but_not_over_a_cycle_that_ended(won: Won) -> None:
+    fail(won.lake, "drafts", "the loss became nan")
+    assert won.lake.read("cycles").row(0, named=True)["reason"] == "the loss became nan"
+    won.conclude()
+    fail(won.lake, "drafts", "MLflow is down")
+    assert won.lake.read("cycles")["outcome"].to_list() == ["promote"]
