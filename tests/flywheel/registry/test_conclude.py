@@ -1,4 +1,4 @@
-"""The end of a cycle: a winner is promoted once, a person's rollback is never undone, a void verdict promotes nothing."""
+"""The end of a cycle: a winner is promoted once, a rollback is never undone, a void verdict promotes nothing."""
 
 from datetime import UTC, datetime
 from pathlib import Path
