@@ -56,7 +56,8 @@ def derive(
             made[rule.kind].append(_record(found if rule.name not in rules.rules_off else found.clear(), rule))
     records = {kind: pl.concat(frames) for kind, frames in made.items()}
     if rules.control == "shuffled":
-        records = {kind: shuffled(kind, frame, rules.seed) for kind, frame in records.items()}
+        marked = pl.concat_str("rule", pl.lit(" shuffled")).alias("rule")
+        records = {kind: shuffled(kind, frame, rules.seed).with_columns(marked) for kind, frame in records.items()}
     return {kind: frame.drop("other", strict=False) for kind, frame in records.items()}
 
 

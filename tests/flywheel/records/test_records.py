@@ -143,3 +143,10 @@ def test_the_control_deals_opinions_out_again() -> None:
         )
         < 0.1
     )
+
+
+def test_a_record_of_the_control_says_so(tmp_path: Path) -> None:
+    found = made(tmp_path, [*an_edit(), *a_chain(3), rated("a", 1, 3)], records={"control": "shuffled"})
+    rules = {rule for frame in found.values() for rule in frame["rule"]}
+    assert rules
+    assert all(rule.endswith(" shuffled") for rule in rules)
