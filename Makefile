@@ -42,9 +42,17 @@ check: setup  ## format, lint, types
 format: setup  ## put the code in shape
 	@$(BIN)/ruff format . && $(BIN)/ruff check --fix .
 
-bench: setup  ## side-by-side ratios against named peers
+.venv/bench: .venv/ready
+	@if command -v uv >/dev/null; then \
+		uv pip install --quiet -p .venv -c constraints.txt -e '.[bench]'; \
+	else \
+		$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[bench]'; \
+	fi
+	@touch $@
+
+bench: .venv/bench  ## side-by-side ratios against named peers: about ten minutes, 25 GB of disk for a while
 	@$(BIN)/python -m benchmarks.ingest
 
 constraints: setup  ## pin anew what pyproject.toml allows
-	@{ head -1 constraints.txt; uv pip compile pyproject.toml --extra dev --python-version 3.11 --no-header --no-annotate -q \
+	@{ head -1 constraints.txt; uv pip compile pyproject.toml --extra dev --extra bench --python-version 3.11 --no-header --no-annotate -q \
 		-c <(echo torch==2.13.0) | grep -v '^--' | sed 's/+cpu$$//'; } > constraints.new && mv constraints.new constraints.txt

@@ -4,8 +4,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 
 import dagster as dg
-import polars as pl
-from flywheel.ingest import ingest
+from flywheel.ingest import ingest, waiting
 
 from assets.metadata import bars, rows, spec, table
 from assets.resources import Wheel
@@ -19,32 +18,37 @@ TABLES = ("events", "quarantine", "ingest_files")
     can_subset=False,
 )
 def ingest_logs(context: dg.AssetExecutionContext, wheel: Wheel) -> Iterator[dg.MaterializeResult]:
-    """Take the new complete lines of every source; what cannot be read is kept with its reason."""
+    """Take the new complete records of every source, masked; what cannot be read is kept with its reason."""
     settings, lake = wheel.settings(), wheel.lake()
-    taken = ingest(lake, settings.sources, now=datetime.now(UTC))
+    taken = ingest(lake, settings.sources, now=datetime.now(UTC), salt=settings.salt)
     context.log.info(f"{taken.records} records: {taken.accepted} accepted, {taken.quarantined} quarantined")
-    conserved = {name: getattr(taken, name) for name in ("records", "accepted", "repeated", "quarantined", "pending")}
+    names = ("records", "accepted", "repeated", "quarantined", "pending", "events", "waiting", "branches")
+    newest = lake.sql("SELECT time, workload, kind, model_version FROM events ORDER BY time DESC LIMIT 8")
+    unjoined = waiting(lake)
     yield dg.MaterializeResult(
         asset_key="events",
         metadata={
-            **rows(
-                lake.read("events").sort("time", descending=True), show=["time", "workload", "kind", "model_version"]
-            ),
+            "dagster/row_count": lake.count("events"),
+            "rows": table(newest.to_dicts()),
             "by_kind": bars(taken.by_type),
+            "masked": bars(taken.masked),
+            "waiting": int(unjoined["events"].sum()),
+            "waiting_rows": table(unjoined.head(8).to_dicts()),
             "days": [str(day) for day in taken.days],
         },
     )
-    quarantine = lake.read("quarantine")
     # A reason ends with the value seen, which may be somebody's words: those stay in the table.
-    reasons = quarantine.with_columns(pl.col("reason").str.split("; saw").list.first())
-    reasons = reasons.group_by("reason").agg(pl.len().alias("records")).sort("records", descending=True)
-    told = rows(reasons, show=["reason", "records"]) | {"dagster/row_count": len(quarantine)}
+    reasons = lake.sql("""
+        SELECT split_part(reason, '; saw', 1) AS reason, count(*) AS records
+        FROM quarantine GROUP BY ALL ORDER BY records DESC, reason LIMIT 8
+    """)
+    told = {"rows": table(reasons.to_dicts()), "dagster/row_count": lake.count("quarantine")}
     yield dg.MaterializeResult(asset_key="quarantine", metadata=told)
     files = lake.read("ingest_files").sort("time", descending=True)
     yield dg.MaterializeResult(
         asset_key="ingest_files",
         metadata={
-            **rows(files, show=["file", "records", "accepted", "repeated", "quarantined"]),
-            "this_run": table([conserved]),
+            **rows(files, show=["file", "records", "accepted", "repeated", "quarantined", "events", "pending"]),
+            "this_run": table([{name: getattr(taken, name) for name in names}]),
         },
     )

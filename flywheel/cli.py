@@ -8,6 +8,8 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -16,11 +18,15 @@ import duckdb
 import polars as pl
 import typer
 from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 from rich.table import Table
 
 from flywheel import checkpoint, process, settings
 from flywheel.errors import BadInput, FlywheelError
 from flywheel.lake import Lake
+from flywheel.process import Report
+from flywheel.settings import Format
 from flywheel.status import as_json, status
 
 # A log file has no width of its own; the closing table needs this much.
@@ -92,13 +98,115 @@ def ui(dagster_port: int = 3000, mlflow_port: int = 5000) -> None:
 
 
 @app.command()
-def ingest(json_out: AsJson = False) -> None:
-    """Take what is new in the sources of flywheel.toml."""
+def ingest(
+    paths: Annotated[
+        list[Path] | None, typer.Argument(help="Files and folders; none: the sources of flywheel.toml.")
+    ] = None,
+    format: Annotated[
+        Format, typer.Option(help="What the records look like; auto goes by the first of a file.")
+    ] = "auto",
+    workload: Annotated[str, typer.Option(help="The workload of records that name none.")] = "",
+    source: Annotated[str, typer.Option(help="A source of flywheel.toml whose mapping to use, or a new name.")] = "",
+    json_out: AsJson = False,
+) -> None:
+    """Take what is new in log files: .jsonl, .json, .csv, .tsv, .parquet, plain, .gz or .zst."""
     from flywheel.ingest import ingest as take
+    from flywheel.ingest import ingest_paths
 
     read, lake = _wheel()
-    taken = take(lake, read.sources, now=datetime.now(UTC)).as_json()
-    _say(taken, json_out)
+    options = {"now": datetime.now(UTC), "salt": read.salt}
+    with _progress() as progress:
+        if paths:
+            taken = ingest_paths(lake, paths, _source(read, source, format, workload), **options, progress=progress)
+        else:
+            taken = take(lake, read.sources, **options, progress=progress)
+    _say(taken.as_json(), json_out)
+    if taken.quarantined:
+        people.print(f"{taken.quarantined} records could not be read; flywheel quarantine list says why.")
+    if taken.waiting:
+        people.print(f"{taken.waiting} events wait for an answer nobody logged yet; flywheel waiting names them.")
+
+
+def _source(read: settings.Settings, name: str, format: Format, workload: str) -> settings.Source:
+    """The named source of flywheel.toml, or one made from the options; options win."""
+    known = {each.name: each for each in read.sources}.get(name)
+    name = name or workload or "logs"
+    written = known.model_dump(exclude_unset=True) if known else {"name": name, "path": ""}
+    written |= {"format": format} if format != "auto" else {}
+    written |= {"workload": workload} if workload else {}
+    return settings.source(written)
+
+
+@contextmanager
+def _progress() -> Iterator[Report]:
+    """A bar for people at a terminal; silence for programs."""
+    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
+    with Progress(*columns, console=people, transient=True, disable=not people.is_terminal) as bar:
+        task = bar.add_task("ingest", total=None)
+
+        def progress(message: str, **numbers: float) -> None:
+            bar.update(task, total=numbers.get("bytes"), completed=numbers.get("bytes_read"))
+
+        yield progress
+
+
+@app.command()
+def waiting(json_out: AsJson = False) -> None:
+    """Feedback whose answer nobody logged yet; it is joined when the answer arrives."""
+    from flywheel.ingest import waiting as still
+
+    found = still(_wheel()[1])
+    if json_out:
+        typer.echo(as_json({"waiting": found.to_dicts()}))
+    else:
+        people.print(_rows(found, "Feedback that waits for its answer"))
+
+
+quarantine = typer.Typer(no_args_is_help=True, help="Records that could not be read: list, show, retry.")
+app.add_typer(quarantine, name="quarantine")
+
+
+@quarantine.command(name="list")
+def quarantine_list(json_out: AsJson = False) -> None:
+    """Which records could not be read, where they lie and why."""
+    from flywheel.ingest import quarantined
+
+    columns = ["id", "source", "file", "record", "offset", "reason"]
+    found = quarantined(_wheel()[1]).select(columns)
+    if json_out:
+        typer.echo(as_json({"quarantined": len(found), "records": found.to_dicts()}))
+    else:
+        people.print(_rows(found, "Quarantine"))
+
+
+@quarantine.command(name="show")
+def quarantine_show(id: Annotated[str, typer.Argument(help="An id from the list, or how it begins.")]) -> None:
+    """The record as it lies in its file, unmasked, on stdout."""
+    from flywheel.ingest import one
+
+    found = one(_wheel()[1], id)
+    people.print(f"{found['file']}, record {found['record']}, byte {found['offset']}: {found['reason']}", markup=False)
+    sys.stdout.buffer.write(found["raw"] + b"\n")
+
+
+@quarantine.command(name="retry")
+def quarantine_retry(
+    ids: Annotated[list[str] | None, typer.Argument(help="Ids from the list; none: all of them.")] = None,
+    format: Annotated[Format, typer.Option(help="What the records look like.")] = "auto",
+    workload: Annotated[str, typer.Option(help="The workload of records that name none.")] = "",
+    source: Annotated[str, typer.Option(help="Only records of this source.")] = "",
+    json_out: AsJson = False,
+) -> None:
+    """Read them once more, after a mapping or a reader was mended; what is still bad stays."""
+    from flywheel.ingest import one, quarantined, retry
+
+    read, lake = _wheel()
+    chosen = [one(lake, id)["id"] for id in ids or []]
+    names = [source] if source else quarantined(lake)["source"].unique(maintain_order=True).to_list()
+    sources = [_source(read, name, format, workload) for name in names]
+    taken = retry(lake, sources, now=datetime.now(UTC), salt=read.salt, ids=chosen)
+    left = len(quarantined(lake))
+    _say(taken.as_json() | {"left": left}, json_out)
 
 
 @app.command()
@@ -241,6 +349,14 @@ def status_table(told: dict[str, Any]) -> Table:
         table.add_row(*shown)
         if one["verdict"] == "failed":
             table.add_row("", "", "", "", one["reason"])
+    return table
+
+
+def _rows(found: pl.DataFrame, title: str, most: int = 50) -> Table:
+    """The first rows as a table for people."""
+    table = Table(*found.columns, title=f"{title}: {len(found)}", title_justify="left")
+    for row in found.head(most).iter_rows():
+        table.add_row(*(escape(str(value)) for value in row))
     return table
 
 

@@ -6,6 +6,9 @@ across tables: a stage writes its data tables first and the one that marks compl
 """
 
 import fcntl
+import json
+import os
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import date
@@ -15,9 +18,11 @@ from typing import Any
 import dataframely as dy
 import duckdb
 import polars as pl
+import pyarrow.parquet as pq
 from dataframely.exc import SchemaError, ValidationError
 from deltalake import CommitProperties, DeltaTable, Transaction, write_deltalake
 from deltalake.exceptions import TableNotFoundError
+from deltalake.transaction import AddAction
 
 from flywheel.errors import BadInput, BrokenInvariant
 from flywheel.tables import TABLES
@@ -44,6 +49,15 @@ class Lake:
     """All tables of one state folder."""
 
     def __init__(self, home: Path) -> None:
+        if odd := sorted(set(re.findall(r"[^\w./+=:,@~-]", str(home), re.ASCII))):
+            # Delta writes such a path down percent-encoded, and neither Polars nor DuckDB finds it again.
+            what, plain = (
+                "the path of the state folder has characters its tables cannot be found under",
+                "A-Z a-z 0-9 ._+=:,@~-",
+            )
+            raise BadInput(
+                what, seen=f"{home} ({' '.join(odd)})", allowed=plain, do="set FLYWHEEL_HOME to another folder"
+            )
         self.home = Path(home)
         self.root = self.home / "lake"
 
@@ -51,9 +65,10 @@ class Lake:
         """The whole table, in no particular order; empty where nothing was written yet."""
         return self.scan(table).collect()
 
-    def scan(self, table: str) -> pl.LazyFrame:
+    def scan(self, table: str, *, version: int | None = None) -> pl.LazyFrame:
+        """The table now, or as it was at a version."""
         contract = _contract(table)
-        stored = self._open(table)
+        stored = self._open(table, version)
         if stored is None:
             return contract.create_empty().lazy()
         return pl.scan_delta(stored).cast(dict(contract.create_empty().schema.items()))  # pyright: ignore[reportArgumentType]
@@ -64,6 +79,22 @@ class Lake:
         if stored is not None and stored.transaction_version(batch) is not None:
             return False
         self._write(table, frame, mode="append", batch=batch)
+        return True
+
+    def adopt(self, table: str, files: Sequence[Path], batch: str) -> bool:
+        """Add Parquet files that hold rows of `batch`, checked by whoever wrote them; once, as in `append`."""
+        if not files:
+            return False
+        folder = self.root / table
+        folder.mkdir(mode=0o700 if table in PRIVATE else 0o755, parents=True, exist_ok=True)
+        schema = _contract(table).create_empty().to_arrow().schema
+        stored = self._open(table) or DeltaTable.create(folder, schema)
+        if stored.transaction_version(batch) is not None:
+            return False
+        added = [_linked(file, folder / f"{batch}-{file.name}") for file in files]
+        marks = CommitProperties(app_transactions=[Transaction(batch, 1)])
+        stored.create_write_transaction(added, "append", stored.schema(), commit_properties=marks)
+        self._guard(table)
         return True
 
     def add(self, table: str, frame: pl.DataFrame) -> None:
@@ -81,6 +112,10 @@ class Lake:
             self._write(table, frame, mode="append")
         else:
             self._write(table, frame, mode="overwrite", predicate=_predicate(where))
+
+    def count(self, table: str) -> int:
+        """How many rows the table has."""
+        return self.scan(table).select(pl.len()).collect().item()
 
     def version(self, table: str) -> int:
         """Rises with each commit; -1 before the first."""
@@ -113,10 +148,10 @@ class Lake:
         with locked(self.home / "locks" / "lake"):
             yield
 
-    def _open(self, table: str) -> DeltaTable | None:
+    def _open(self, table: str, version: int | None = None) -> DeltaTable | None:
         _contract(table)
         try:
-            return DeltaTable(self.root / table)
+            return DeltaTable(self.root / table, version=version)
         except TableNotFoundError:
             return None
 
@@ -134,9 +169,21 @@ class Lake:
             partition_by=PARTITIONS.get(table),
             commit_properties=CommitProperties(app_transactions=marks),
         )
+        self._guard(table)
+
+    def _guard(self, table: str) -> None:
         if table in PRIVATE:
             for path in (self.root / table).rglob("*.*"):
                 path.chmod(0o600)
+
+
+def _linked(file: Path, target: Path) -> AddAction:
+    """The file under its name in the table; the other name stays, so that all of it can be repeated."""
+    if not target.exists():
+        os.link(file, target)
+    told = target.stat()
+    counted = json.dumps({"numRecords": pq.read_metadata(target).num_rows})
+    return AddAction(target.name, told.st_size, {}, int(told.st_mtime * 1000), True, counted)
 
 
 def validated(table: str, frame: pl.DataFrame) -> pl.DataFrame:
@@ -146,6 +193,15 @@ def validated(table: str, frame: pl.DataFrame) -> pl.DataFrame:
         return contract.validate(frame.select(list(contract.columns())), cast=True)
     except (ValidationError, SchemaError, pl.exceptions.PolarsError) as error:
         raise BrokenInvariant(f"rows for table {table} break its contract", seen=str(error).strip()[:400]) from error
+
+
+def conforming(table: str, frame: pl.DataFrame) -> pl.DataFrame:
+    """The frame, if it has its contract's columns and no null where none may be: what costs nothing to know."""
+    contract = _contract(table)
+    nulls = [name for name, column in contract.columns().items() if not column.nullable and frame[name].null_count()]
+    if nulls or frame.schema != contract.create_empty().schema:
+        raise BrokenInvariant(f"rows for table {table} break its contract", seen=nulls or frame.schema)
+    return frame
 
 
 def storable(frame: pl.DataFrame) -> pl.DataFrame:

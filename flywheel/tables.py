@@ -22,7 +22,10 @@ def _time(*, nullable: bool = False, primary_key: bool = False) -> dy.Datetime:
 
 
 class Events(dy.Schema):
-    """One logged fact a row. `key` is (source, kind, id, content hash); `text` is what was written or returned."""
+    """One logged fact a row; `text` is what was written or returned.
+
+    `key` is a hash of (source, kind, id) and one of the content, 20 hex digits each.
+    """
 
     key = dy.String(primary_key=True)
     source = dy.String(nullable=False)
@@ -60,8 +63,10 @@ class Events(dy.Schema):
 
 
 class IngestFiles(dy.Schema):
-    """What each ingest took from each file: records = accepted + repeated + quarantined; `pending` is a torn last
-    line.
+    """What each ingest took from each file: records = accepted + repeated + quarantined, and `events` of the accepted.
+
+    `pending` is 1 where the file ends in an incomplete record. A record that left quarantine is counted again in a row
+    of its own, with a negative `quarantined`.
     """
 
     batch = dy.String(primary_key=True)
@@ -74,6 +79,7 @@ class IngestFiles(dy.Schema):
     accepted = dy.Int64(nullable=False)
     repeated = dy.Int64(nullable=False)
     quarantined = dy.Int64(nullable=False)
+    events = dy.Int64(nullable=False)
     pending = dy.Int64(nullable=False)
     time = _time(nullable=False)
 
@@ -88,8 +94,8 @@ class Quarantine(dy.Schema):
     batch = dy.String(primary_key=True)
     source = dy.String(nullable=False)
     file = dy.String(primary_key=True)
-    offset = dy.Int64(primary_key=True)
-    record = dy.Int64(nullable=False)
+    offset = dy.Int64(nullable=False)
+    record = dy.Int64(primary_key=True)
     reason = dy.String(nullable=False)
     raw = dy.Binary(nullable=False)
 

@@ -140,6 +140,8 @@ class Rated(Event):
     """From -1 (worst) to 1 (best); a thumb is -1 or 1."""
     comment: str | None = None
     """What they wrote with it."""
+    name: str | None = None
+    """What was rated; nothing for the answer as a whole."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,160 +1,244 @@
-"""One batch: what its lines come to, decided once, then committed until it is done.
+"""One batch: what its chunks come to, decided once, then committed until it is done.
 
-Delta has no commit across tables, and what a line comes to depends on the clock and on what is already there. So the
-decision is kept in a folder first, as the rows to be written, and every commit is taken from there and can be
-repeated. A run killed anywhere either decided nothing yet, or left a decision that the next run finishes as it
-stands.
+Delta has no commit across tables, and what a record comes to depends on the clock and on what is already there. So the
+decision is kept in a folder first, as the files to be added, and every commit is taken from there and can be repeated.
+A run killed anywhere either decided nothing yet, or left a decision that the next run finishes as it stands.
 """
 
 import hashlib
 import json
 import shutil
+from collections import Counter
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any
 
 import polars as pl
+import pyarrow.parquet as pq
 
-from flywheel.ingest.files import Chunk, Line
-from flywheel.ingest.reader import Reader, Rejected
-from flywheel.ingest.rows import Row, row
-from flywheel.lake import Lake
+from flywheel.ingest import tally
+from flywheel.ingest.chunks import Chunk
+from flywheel.ingest.parts import Part
+from flywheel.ingest.rows import identity
+from flywheel.lake import Lake, conforming, validated
 from flywheel.tables import Events, IngestFiles, Quarantine
 
-AHEAD = timedelta(days=1)
-ID = ["source", "kind", "id"]
-SCHEMAS = {
-    "events": Events.create_empty().schema,
-    "flagged": Events.create_empty().schema,
-    "quarantine": Quarantine.create_empty().schema,
-    "ingest_files": IngestFiles.create_empty().schema,
-}
+BATCH_BYTES = 400 * 2**20  # of logs
+BATCH_ROWS = 400_000
+FILE_ROWS = 25_000  # what a file is written with, at least, while there are more
+FILES = IngestFiles.create_empty().schema
+NO_EVENTS = Events.create_empty()
 
 
-class Decision(NamedTuple):
-    """Rows to be written; `flagged` are rows already there whose id turned out to be in conflict."""
+class Batch:
+    """What one commit will add, gathered part by part in a folder; `lake` is as it was when the batch was begun."""
 
-    events: pl.DataFrame
-    flagged: pl.DataFrame
-    quarantine: pl.DataFrame
-    ingest_files: pl.DataFrame
+    def __init__(self, lake: Lake) -> None:
+        self.lake = lake
+        self.folder = lake.home / "ingest" / "half"
+        shutil.rmtree(self.folder, ignore_errors=True)
+        self.folder.mkdir(mode=0o700, parents=True)  # raw bytes are in there
+        self.chunks: list[Chunk] = []
+        self.counts: list[int] = []  # of their records
+        self.bad: Counter[tuple[str, str]] = Counter()
+        self.masked: Counter[str] = Counter()
+        self.index: list[pl.DataFrame] = []  # of each row: what it takes to decide about it
+        self._seen: set[str] = set()
+        self._unwritten: list[pl.DataFrame] = []
+        self._files_written = 0
+        self._rows = self._bytes = 0
+        self._released: Sequence[str] = ()
 
     @property
-    def batch(self) -> str:
-        return self.ingest_files["batch"][0]
+    def full(self) -> bool:
+        return self._bytes >= BATCH_BYTES or self._rows >= BATCH_ROWS
+
+    def add(self, part: Part) -> None:
+        """Count a part in, and take its rows without those that the batch has already."""
+        number, name = len(self.chunks), (part.chunk.file.source.name, part.chunk.file.name)
+        if part.idle and name not in self.bad:
+            return
+        self.chunks.append(part.chunk)
+        self.counts.append(part.count)
+        self.bad[name] += len(part.bad)
+        self.masked += part.masked
+        self._bytes += part.size
+        keys = part.rows["key"].to_list()
+        new = pl.Series([not (key in self._seen or self._seen.add(key)) for key in keys], dtype=pl.Boolean)
+        rows = part.rows.filter(new)
+        self._rows += len(rows)
+        self.index.append(tally.index(rows, part.records.filter(new), number))
+        if len(part.bad):
+            self._write("quarantine", number, part.bad)
+        self._unwritten.append(rows)
+
+    def gathered(self, *, all: bool) -> tuple[int, pl.DataFrame] | None:
+        """Rows to write into one file, and its number, once there are enough of them; at the end all that are left."""
+        rows = sum(map(len, self._unwritten))
+        if not rows or (rows < FILE_ROWS and not all):
+            return None
+        gathered, self._unwritten = pl.concat(self._unwritten), []
+        self._files_written += 1
+        return self._files_written, gathered
+
+    def write(self, number: int, rows: pl.DataFrame) -> None:
+        """Put rows where they wait for the commit."""
+        self._write("events", number, conforming("events", rows))
+
+    def _write(self, table: str, number: int, rows: pl.DataFrame) -> None:
+        _write_parquet(rows, self._path(table, number))
+
+    def _path(self, table: str, number: int) -> Path:
+        return self.folder / f"{table}-{number:06d}.parquet"
+
+    def release(self, left: pl.DataFrame, batches: Sequence[str], released: Sequence[str]) -> None:
+        """The records of this batch come out of quarantine; of those that went in with `batches`, `left` stay there."""
+        left.write_parquet(self.folder / "left.parquet")
+        (self.folder / "left.parquet").chmod(0o600)
+        (self.folder / "released.json").write_text(json.dumps(list(batches)))
+        self._released = released
+
+    # ---- decide -----------------------------------------------------------------------------------------------------
+
+    def close(self, time: datetime, told: tally.Tally) -> None:
+        """Make the decision final: all of it or nothing of it."""
+        index = pl.concat(self.index)
+        stored = self._stored(index)
+        index = index.join(stored, on="key", how="anti", maintain_order="left")
+        both = pl.concat([index.select("key"), stored.select("key")]).with_columns(id=identity(pl.col("key")))
+        twice = both.group_by("id").len().filter(pl.col("len") > 1)["id"]
+        self._mend(index, set(stored["key"]), twice)
+        flagged = self._flagged(stored, twice)
+        flagged.write_parquet(self.folder / "flagged.parquet")
+        batch = _batch_id(self.chunks, self._released)
+        self._quarantine(batch)
+        files = self._files(index).with_columns(batch=pl.lit(batch), time=pl.lit(time, FILES["time"]))
+        files = files.select(list(FILES))
+        files.write_parquet(self.folder / "files.parquet")
+        self.folder.rename(self.folder.with_name("decided"))
+        told.add(files, index, flagged, self.masked)
+
+    def _stored(self, index: pl.DataFrame) -> pl.DataFrame:
+        """What the lake has under the identities of these rows."""
+        ids = index.select(id=identity(pl.col("key"))).unique()
+        if self.lake.version("events") < 0 or ids.is_empty():
+            return pl.DataFrame(schema={"key": pl.String, "id_conflict": pl.Boolean})
+        return self.lake.sql("SELECT key, id_conflict FROM events SEMI JOIN ids ON key[:20] = ids.id", ids=ids)
+
+    def _flagged(self, stored: pl.DataFrame, twice: pl.Series) -> pl.DataFrame:
+        """Rows of the lake that turn out to be in conflict."""
+        unmarked = stored.filter(~pl.col("id_conflict") & identity(pl.col("key")).is_in(twice.implode()))["key"]
+        if unmarked.is_empty():
+            return NO_EVENTS
+        rows = self.lake.scan("events").filter(pl.col("key").is_in(unmarked.implode())).collect()
+        return rows.with_columns(id_conflict=pl.lit(True))
+
+    def _mend(self, index: pl.DataFrame, stored: set[str], twice: pl.Series) -> None:
+        """Write the parts anew that hold rows the lake has already, or ids that turned out to be in conflict."""
+        if not stored and twice.is_empty():
+            return
+        for path in sorted(self.folder.glob("events-*.parquet")):
+            keys = pl.read_parquet(path, columns=["key"]).with_columns(
+                known=pl.col("key").is_in(list(stored)), conflict=identity(pl.col("key")).is_in(twice.implode())
+            )
+            if keys["known"].all():
+                path.unlink()
+            elif keys["known"].any() or keys["conflict"].any():
+                rows = pl.read_parquet(path).with_columns(id_conflict=keys["conflict"]).filter(~keys["known"])
+                _write_parquet(rows, path)
+
+    def _quarantine(self, batch: str) -> None:
+        """A file that is read from its start again repeats what it has in quarantine as it repeats its events."""
+        known = self._known_bad()
+        for path in self.folder.glob("quarantine-*.parquet"):
+            bad = pl.read_parquet(path)
+            repeated = _alike(bad).is_in(known.implode())
+            self.bad -= Counter(bad.filter(repeated).select("source", "file").iter_rows())
+            new = bad.filter(~repeated).with_columns(batch=pl.lit(batch))
+            _write_parquet(validated("quarantine", new), path)
+            path.chmod(0o600)
+
+    def _known_bad(self) -> pl.Series:
+        names = {chunk.file.name for chunk in self.chunks if chunk.start.batch and not chunk.start.end}
+        if not names or not self.bad.total():
+            return _alike(Quarantine.create_empty())
+        return _alike(self.lake.scan("quarantine").filter(pl.col("file").is_in(list(names))).collect())
+
+    def _files(self, index: pl.DataFrame) -> pl.DataFrame:
+        """One row for each file: records = accepted + repeated + quarantined, and the events of the accepted."""
+        of_chunk = pl.DataFrame({"part": range(len(self.chunks))}, schema={"part": pl.UInt32})
+        kept = index.group_by("part").agg(accepted=pl.col("record").n_unique(), events=pl.len())
+        kept = of_chunk.join(kept, on="part", how="left").fill_null(0)
+        rows: dict[tuple[str, str], dict[str, Any]] = {}
+        for chunk, count, accepted, events in zip(
+            self.chunks, self.counts, kept["accepted"], kept["events"], strict=True
+        ):
+            name = chunk.file.source.name, chunk.file.name
+            first = {"source": name[0], "file": name[1], "start": chunk.start.end, "records": 0, "accepted": 0}
+            row = rows.setdefault(name, first | {"events": 0, "quarantined": self.bad[name]})
+            row["records"] += count
+            row["accepted"] += accepted
+            row["events"] += events
+            row |= {"end": chunk.end, "head": chunk.head, "pending": int(chunk.torn)}
+        for row in rows.values():
+            row["repeated"] = row["records"] - row["accepted"] - row["quarantined"]
+            if self._released:  # counted when they were quarantined
+                row |= {"records": 0, "quarantined": -row["records"]}
+        schema = {name: dtype for name, dtype in FILES.items() if name not in ("batch", "time")}
+        return pl.DataFrame(list(rows.values()), schema=schema)
 
 
-class Read(NamedTuple):
-    """What one line came to: rows, or the reason why not."""
-
-    line: Line
-    rows: list[Row]
-    reason: str
+# Columns whose values come again and again; a dictionary of the others would be built and thrown away.
+REPEATING = ["source", "kind", "workload", "conversation", "user", "component", "tenant", "tags", "model"]
+REPEATING += ["model_version", "prompt_version", "arm", "name", "detail", "file", "reason", "batch"]
 
 
-# ---- decide ---------------------------------------------------------------------------------------------------------
+def _write_parquet(rows: pl.DataFrame, path: Path) -> None:
+    repeating = [name for name in REPEATING if name in rows.columns]
+    pq.write_table(rows.to_arrow(), path, compression="zstd", compression_level=1, use_dictionary=repeating)
 
 
-def decide(lake: Lake, chunks: Sequence[Chunk], reader: Reader, *, now: datetime, time: datetime) -> Decision:
-    """What these chunks add to the lake as it stands; `now` is the clock, `time` the place in the order of ingests."""
-    read = [[_read(line, chunk.file.source, reader, now) for line in chunk.lines] for chunk in chunks]
-    found = _frame("events", [each for of_chunk in read for line in of_chunk for each in line.rows])
-    found = found.unique("key", maintain_order=True)
-    stored = lake.scan("events").select(*ID, "key", "id_conflict").join(found.lazy(), on=ID, how="semi").collect()
-    events, flagged = _flag_conflicts(lake, found.join(stored, on="key", how="anti"), stored)
-
-    batch, known = _batch_id(chunks), set(stored["key"])
-    quarantine, files = [], []
-    for chunk, of_chunk in zip(chunks, read, strict=True):
-        bad = [line for line in of_chunk if line.reason]
-        quarantine += [_bad_row(chunk, line) | {"batch": batch} for line in bad]
-        taken = _file_row(chunk, accepted=_accepted(of_chunk, known), bad=len(bad))
-        files.append(taken | {"batch": batch, "time": time})
-    return Decision(events, flagged, _frame("quarantine", quarantine), _frame("ingest_files", files))
+def _alike(bad: pl.DataFrame) -> pl.Series:
+    """A hash of each row in quarantine, whichever batch it is from."""
+    return bad.select(pl.struct("source", "file", "offset", "record", "reason", "raw").hash().alias("alike"))["alike"]
 
 
-def _read(line: Line, source: str, reader: Reader, now: datetime) -> Read:
-    events = reader(line.raw)
-    if isinstance(events, Rejected):
-        return Read(line, [], events.reason)
-    rows = [row(event, source) for event in events]
-    for each in rows:
-        if each["time"] > now + AHEAD:
-            return Read(line, [], f"field at: more than a day ahead of the clock; saw `{each['time'].isoformat()}`")
-    return Read(line, rows, "")
-
-
-def _flag_conflicts(lake: Lake, fresh: pl.DataFrame, stored: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """The new rows and those already there that must change: an id with two contents is marked on all of them."""
-    twice = pl.concat([fresh.select(ID), stored.select(ID)]).group_by(ID).len().filter(pl.col("len") > 1).select(ID)
-    unmarked = stored.filter(~pl.col("id_conflict")).join(twice, on=ID, how="semi")["key"]
-    flagged = lake.scan("events").filter(pl.col("key").is_in(unmarked.implode())).collect()
-    marked = fresh.drop("id_conflict").join(twice.with_columns(id_conflict=True), on=ID, how="left")
-    return marked.with_columns(pl.col("id_conflict").fill_null(False)), flagged.with_columns(id_conflict=True)
-
-
-def _accepted(lines: Sequence[Read], known: set[str]) -> int:
-    """How many lines say something new; `known` grows by what they say."""
-    accepted = 0
-    for line in lines:
-        keys = {each["key"] for each in line.rows}
-        accepted += not keys <= known
-        known |= keys
-    return accepted
-
-
-def _batch_id(chunks: Sequence[Chunk]) -> str:
+def _batch_id(chunks: Sequence[Chunk], released: Sequence[str]) -> str:
     """What is taken, from where; the batch before it tells two takes of a file that came back unchanged apart."""
-    taken = [[*chunk.file[:2], chunk.start.batch, chunk.start.end, chunk.end, chunk.head] for chunk in chunks]
-    return hashlib.sha256(json.dumps(taken).encode()).hexdigest()[:16]
-
-
-def _file_row(chunk: Chunk, *, accepted: int, bad: int) -> Row:
-    records = len(chunk.lines)
-    counts = {"records": records, "accepted": accepted, "repeated": records - accepted - bad, "quarantined": bad}
-    place = {"start": chunk.start.end, "end": chunk.end, "head": chunk.head, "pending": int(chunk.torn)}
-    return {"source": chunk.file.source, "file": chunk.file.name} | counts | place
-
-
-def _bad_row(chunk: Chunk, read: Read) -> Row:
-    where = {"offset": read.line.offset, "record": read.line.record}
-    return {"source": chunk.file.source, "file": chunk.file.name, "reason": read.reason, "raw": read.line.raw} | where
-
-
-def _frame(table: str, rows: Sequence[Row]) -> pl.DataFrame:
-    return pl.DataFrame(rows, schema=SCHEMAS[table])
+    taken = [[each.file.source.name, each.file.name, *each.start, each.end, each.head] for each in chunks]
+    return hashlib.sha256(json.dumps([taken, *released]).encode()).hexdigest()[:16]
 
 
 # ---- commit ---------------------------------------------------------------------------------------------------------
 
 
-def keep(home: Path, decision: Decision) -> None:
-    """Make the decision final: all of it or nothing of it."""
-    half = home / "ingest" / "half"
-    shutil.rmtree(half, ignore_errors=True)
-    half.mkdir(mode=0o700, parents=True)  # raw bytes are in there
-    for name, frame in decision._asdict().items():
-        frame.write_parquet(half / f"{name}.parquet")
-    half.rename(home / "ingest" / "decided")
+def decided(home: Path) -> bool:
+    """Whether a decision waits to be committed."""
+    return (home / "ingest" / "decided").exists()
 
 
-def kept(home: Path) -> Decision | None:
-    """The decision that waits to be committed, if there is one."""
+def left(home: Path) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame, Counter[str]]:
+    """What is told of the decision that waits."""
     folder = home / "ingest" / "decided"
-    if not folder.exists():
-        return None
-    return Decision(*(pl.read_parquet(folder / f"{name}.parquet") for name in Decision._fields))
+    rows = [pl.read_parquet(path) for path in sorted(folder.glob("events-*.parquet"))]
+    index = [tally.index(each, pl.Series([0] * len(each), dtype=pl.UInt32), 0) for each in [*rows, NO_EVENTS]]
+    files, flagged = pl.read_parquet(folder / "files.parquet"), pl.read_parquet(folder / "flagged.parquet")
+    return files, pl.concat(index), flagged, Counter()
 
 
-def commit(lake: Lake, decision: Decision) -> None:
-    """Write the rows, `ingest_files` last; any of it may have happened before. Then the decision is forgotten."""
-    if len(decision.events):
-        lake.append("events", decision.events, decision.batch)
-    if len(decision.flagged):
-        lake.replace("events", decision.flagged, {"key": decision.flagged["key"].to_list()})
-    if len(decision.quarantine):
-        lake.append("quarantine", decision.quarantine, decision.batch)
-    lake.append("ingest_files", decision.ingest_files, decision.batch)
+def commit(lake: Lake) -> None:
+    """Add the files, `ingest_files` last; any of it may have happened before. Then the decision is forgotten."""
     folder = lake.home / "ingest" / "decided"
+    files = pl.read_parquet(folder / "files.parquet")
+    batch = files["batch"][0]
+    lake.adopt("events", sorted(folder.glob("events-*.parquet")), batch)
+    flagged = pl.read_parquet(folder / "flagged.parquet")
+    if len(flagged):
+        lake.replace("events", flagged, {"key": flagged["key"].to_list()})
+    lake.adopt("quarantine", sorted(folder.glob("quarantine-*.parquet")), batch)
+    if (folder / "released.json").exists():
+        left = {"batch": json.loads((folder / "released.json").read_text())}
+        lake.replace("quarantine", pl.read_parquet(folder / "left.parquet"), left)
+    lake.append("ingest_files", files, batch)
     shutil.rmtree(folder.rename(folder.with_name("half")))

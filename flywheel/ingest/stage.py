@@ -1,110 +1,119 @@
-"""The stage: batch after batch until the sources hold nothing new, and what was taken in all.
+"""The stage: chunk after chunk, batch after batch until the sources hold nothing new, and what was taken in all.
 
-One ingest runs at a time on a machine. A batch that an earlier run left half-committed is finished first and counted
-here.
+One ingest runs at a time on a machine. A batch that an earlier run left half-committed is finished first. Chunks are
+read side by side by as many threads as there are cores; everything that depends on order happens in one.
 """
 
 import glob
-from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
-from datetime import date, datetime, timedelta
+import os
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
+from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-import polars as pl
-
-from flywheel.errors import BadInput
-from flywheel.ingest.batch import Decision, commit, decide, keep, kept
-from flywheel.ingest.files import batches, find, places
-from flywheel.ingest.reader import native
+from flywheel.errors import BadInput, Transient
+from flywheel.ingest.batch import Batch, commit, decided, left
+from flywheel.ingest.chunks import Chunk, chunks
+from flywheel.ingest.files import File, find, places
+from flywheel.ingest.parts import Part, read
+from flywheel.ingest.tally import Taken, Tally
 from flywheel.lake import Lake
 from flywheel.process import Report
 from flywheel.settings import Source
 
 TICK = timedelta(microseconds=1)  # what keeps ingests in order when the clock stands still or goes back
-
-
-@dataclass(frozen=True, kw_only=True)
-class Taken:
-    """What an ingest took: records = accepted + repeated + quarantined."""
-
-    batch: str = ""
-    """The last batch; empty when nothing was new."""
-    files: int = 0
-    """Files with something new."""
-    records: int = 0
-    """Source records read; an empty line is none."""
-    accepted: int = 0
-    """Records that said something new."""
-    repeated: int = 0
-    """Records the lake already had."""
-    quarantined: int = 0
-    """Records that could not be read; `quarantine` says why."""
-    pending: int = 0
-    """Files that end in a torn line, which is taken when it is complete."""
-    events: int = 0
-    """Events added."""
-    by_type: dict[str, int] = field(default_factory=dict)
-    """Events added, by kind."""
-    days: tuple[date, ...] = ()
-    """Days of events that were added or came into conflict."""
-
-    def as_json(self) -> dict[str, Any]:
-        return {**self.__dict__, "days": [day.isoformat() for day in self.days]}
+SALT = "flywheel"
+CORES = min(4, os.cpu_count() or 1)  # each holds a chunk, about 150 MB
 
 
 def silent(message: str, **numbers: float) -> None:
     """Nobody is listening."""
 
 
-def ingest(lake: Lake, sources: Sequence[Source], *, now: datetime, progress: Report = silent) -> Taken:
-    """Take every complete line of the sources that was not taken yet."""
-    done: list[Decision] = []
-    pending = 0
-    with lake.writing():
-        if left := kept(lake.home):
-            done.append(_commit(lake, left, progress))
-        newest = lake.read("ingest_files")["time"].max()
-        time = max(now, newest + TICK) if isinstance(newest, datetime) else now
-        for chunks in batches(find(lake.home, sources), places(lake)):
-            pending += sum(chunk.torn for chunk in chunks)
-            if new := [chunk for chunk in chunks if chunk.end > chunk.start.end]:
-                decision = decide(lake, new, native, now=now, time=time)
-                keep(lake.home, decision)
-                done.append(_commit(lake, decision, progress))
+def ingest(
+    lake: Lake, sources: Sequence[Source], *, now: datetime, salt: str = SALT, progress: Report = silent
+) -> Taken:
+    """Take every complete record of the sources that was not taken yet."""
+    with lake.writing(), ThreadPoolExecutor(CORES) as pool:
+        told = Tally(lake)
+        if decided(lake.home):
+            told.add(*left(lake.home))
+            commit(lake)
+        time = next_time(lake, now)
+        found = find(lake.home, sources)
+        progress("ingest: reading", files=len(found), bytes=sum(map(_size, found)))
+        unread: list[Transient] = []
+        parts = _side_by_side(pool, partial(read, now=now, salt=salt), chunks(found, places(lake), unread))
+        pending = 0
+        for batch, torn in _batches(lake, pool, parts, progress):
+            pending += torn
+            if batch.chunks:
+                batch.close(time, told)
+                commit(lake)
                 time += TICK
-    return replace(_taken(done), pending=pending) if done else Taken(pending=pending)
+        for error in unread:
+            raise error
+        return told.taken(pending)
 
 
-def ingest_paths(lake: Lake, paths: Sequence[Path], *, source: str, now: datetime, progress: Report = silent) -> Taken:
-    """Take the new lines of these files, as logs of `source`."""
+def _size(file: File) -> int:
+    """Nothing where it is gone since it was found."""
+    with suppress(OSError):
+        return file.path.stat().st_size
+    return 0
+
+
+def next_time(lake: Lake, now: datetime) -> datetime:
+    """The place of a batch in the order of ingests: after all others, whatever the clock says."""
+    newest = lake.read("ingest_files")["time"].max()
+    return max(now, newest + TICK) if isinstance(newest, datetime) else now
+
+
+def ingest_paths(lake: Lake, paths: Sequence[Path], source: Source, *, now: datetime, **options: Any) -> Taken:
+    """Take the new records of these files and folders, as logs of `source`, whose own path does not count."""
     for path in paths:
-        if not path.is_file():
-            raise BadInput("there is no such log file", seen=path, do="name files that exist")
-    named = [Source(name=source, path=glob.escape(str(path))) for path in paths]
-    return ingest(lake, named, now=now, progress=progress)
+        if not path.exists():
+            raise BadInput("there is no such log file", seen=path, do="name files or folders that exist")
+    named = [source.model_copy(update={"path": glob.escape(str(path))}) for path in paths]
+    return ingest(lake, named, now=now, **options)
 
 
-def _commit(lake: Lake, decision: Decision, progress: Report) -> Decision:
-    """Commit it, say so, and keep of it only what the summary needs."""
-    commit(lake, decision)
-    files = decision.ingest_files
-    progress("ingest: a batch is in the lake", records=int(files["records"].sum()), events=len(decision.events))
-    events, flagged = decision.events.select("kind", "time"), decision.flagged.select("kind", "time")
-    return Decision(events, flagged, decision.quarantine.clear(), files)
+def _batches(
+    lake: Lake, pool: ThreadPoolExecutor, parts: Iterable[Part], progress: Report
+) -> Iterator[tuple[Batch, int]]:
+    """The parts gathered into batches, whose files are being written meanwhile; and how many files ended torn."""
+    batch, torn, writing, done = Batch(lake), 0, deque[Future[None]](), 0
+    for part in parts:
+        torn += part.chunk.torn
+        done += part.size
+        batch.add(part)
+        _write(pool, batch, writing, all=batch.full)
+        progress("ingest: read", bytes_read=done)
+        if batch.full:
+            yield batch, torn
+            batch, torn = Batch(lake), 0
+    _write(pool, batch, writing, all=True)
+    yield batch, torn
 
 
-def _taken(done: Sequence[Decision]) -> Taken:
-    files = pl.concat([decision.ingest_files for decision in done])
-    events = pl.concat([decision.events for decision in done])
-    touched = pl.concat([events, *(decision.flagged for decision in done)])["time"].dt.date()
-    counts = {name: int(files[name].sum()) for name in ("records", "accepted", "repeated", "quarantined")}
-    return Taken(
-        batch=done[-1].batch,
-        files=files.select("source", "file").n_unique(),
-        events=len(events),
-        by_type=dict(sorted(Counter(events["kind"]).items())),
-        days=tuple(sorted(touched.unique())),
-        **counts,
-    )
+def _write(pool: ThreadPoolExecutor, batch: Batch, writing: deque[Future[None]], *, all: bool) -> None:
+    """Write what the batch has gathered, meanwhile; wait when too much of it waits, and for everything at the end."""
+    if gathered := batch.gathered(all=all):
+        writing.append(pool.submit(batch.write, *gathered))
+    while len(writing) > (0 if all else CORES):
+        writing.popleft().result()
+
+
+def _side_by_side(pool: ThreadPoolExecutor, function: Callable[[Chunk], Part], over: Iterable[Chunk]) -> Iterator[Part]:
+    """The results in their order; no more are under way than there are cores to work on them."""
+    under_way: deque[Future[Part]] = deque()
+    for each in over:
+        under_way.append(pool.submit(function, each))
+        if len(under_way) > CORES:
+            yield under_way.popleft().result()
+    while under_way:
+        yield under_way.popleft().result()

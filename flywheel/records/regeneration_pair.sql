@@ -4,7 +4,7 @@ SELECT left_behind.*, kept.answer AS kept_answer, kept.final AS chosen, left_beh
     1.0 / signals_of_chain AS weight, confidence, list_concat(kept.event_ids, left_behind.event_ids) AS evidence
 FROM (
     SELECT exchanges.*, signals.other, signals.confidence,
-        count(*) OVER (PARTITION BY workload, conversation, parent) AS signals_of_chain
+        count(*) OVER (PARTITION BY workload, signals.other) AS signals_of_chain
     FROM exchanges JOIN signals USING (workload, answer)
     WHERE signals.kind = 'regeneration'
 ) AS left_behind JOIN exchanges AS kept

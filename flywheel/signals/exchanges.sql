@@ -6,12 +6,13 @@ WITH latest AS (
 ),
 responses AS (
     SELECT *, coalesce(user, 'conversation ' || conversation, 'answer ' || id) AS person,
-        time - lag(time) OVER (PARTITION BY workload, user ORDER BY time, id) AS gap
+        conversation IS NULL AS unnamed,
+        time - lag(time) OVER (PARTITION BY workload, user, conversation IS NULL ORDER BY time, id) AS gap
     FROM latest WHERE kind = 'response'
 ),
 sessions AS (
     SELECT *, count(*) FILTER (WHERE gap IS NULL OR gap > to_seconds(3600 * idle_hours))
-        OVER (PARTITION BY workload, person ORDER BY time, id) AS session
+        OVER (PARTITION BY workload, person, unnamed ORDER BY time, id) AS session
     FROM responses, rules
 ),
 placed AS (

@@ -1,17 +1,19 @@
-"""What an ingest takes, and that it takes it once: conservation, order, replaced and torn files."""
+"""What an ingest takes and tells, and that it takes it once: conservation, portions, quarantine, conflicts."""
 
+import gzip
 import random
 import stat
-import subprocess
-from datetime import date, timedelta
+from datetime import date
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from flywheel.errors import BadInput
-from flywheel.ingest import Taken, files, ingest, ingest_paths
+from flywheel.ingest import Taken, batch, chunks, ingest, ingest_paths, strict
+from flywheel.ingest.strict import decode
 from flywheel.lake import Lake
 from flywheel.settings import Source
 from tests.flywheel.ingest.logs import NOW, SOURCES, conserved, log, rated, rows, take
@@ -24,7 +26,7 @@ BLANK = [b"\n", b"\r\n", b"  \n"]
 LINES = st.lists(st.sampled_from(GOOD * 2 + BAD + BLANK), max_size=12)
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=12, deadline=None)
 @given(runs=st.lists(st.tuples(st.sampled_from("xy"), LINES, st.integers(0, 40)), min_size=1, max_size=3))
 def test_every_record_is_accepted_repeated_or_quarantined(
     runs: list[tuple[str, list[bytes], int]], tmp_path_factory: pytest.TempPathFactory
@@ -38,7 +40,8 @@ def test_every_record_is_accepted_repeated_or_quarantined(
         log(home, {file: seen}, append=True)
         taken = take(home)
         assert taken.records == taken.accepted + taken.repeated + taken.quarantined
-        assert taken.pending == bool(seen and not seen.endswith(b"\n"))
+        tail = seen[seen.rfind(b"\n") + 1 :]
+        assert taken.pending == bool(tail.strip() and not isinstance(decode(tail), dict))
         log(home, {file: content[len(seen) :]}, append=True)
     assert take(home).pending == 0
 
@@ -50,7 +53,7 @@ def test_every_record_is_accepted_repeated_or_quarantined(
     assert len(rows(home, "events")) == len({line for line in logged if line in GOOD})
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=6, deadline=None)
 @given(lines=st.lists(st.sampled_from(GOOD + BAD), min_size=1, max_size=14), seed=st.integers(0, 2**16))
 def test_events_do_not_depend_on_order_split_repetition_or_delay(
     lines: list[bytes], seed: int, tmp_path_factory: pytest.TempPathFactory
@@ -77,22 +80,46 @@ def test_events_do_not_depend_on_order_split_repetition_or_delay(
     conserved(in_parts)
 
 
-def test_portions_of_any_size_come_to_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("portions", "batches"),
+    [
+        pytest.param([(batch, "BATCH_ROWS", 5)], 3, id="batches of a few rows"),
+        pytest.param([(batch, "BATCH_BYTES", 700), (chunks, "CHUNK_BYTES", 400)], 4, id="batches of a few bytes"),
+        pytest.param([(chunks, "CHUNK_BYTES", 13), (chunks, "CHUNK_RECORDS", 1)], 1, id="chunks smaller than a record"),
+        pytest.param(
+            [(batch, "BATCH_ROWS", 2), (chunks, "CHUNK_BYTES", 64), (chunks, "CHUNK_RECORDS", 2)], 5, id="all small"
+        ),
+    ],
+)
+def test_portions_of_any_size_come_to_the_same(
+    portions: list[tuple[ModuleType, str, int]], batches: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     content = {
-        "x": b"".join(GOOD + BAD) + rated("long", comment="x" * 3000),
-        "y": b"".join(BLANK + GOOD[::-1]) + b'{"torn',
+        "x.jsonl": b"".join(GOOD + BAD) + rated("long", comment="x" * 3000),
+        "y.jsonl": b"".join(BLANK + GOOD[::-1]) + b'{"torn',
+        "z.json": b"[" + b",".join(line.strip() for line in [*GOOD[3:], b"null", rated("only here")]) + b"]",
+        "p.jsonl.gz": gzip.compress(b"".join([*GOOD, rated("packed"), *BAD])),
     }
-    log(tmp_path / "whole", content)
-    log(tmp_path / "parts", content)
-    whole = take(tmp_path / "whole")
-    monkeypatch.setattr(files, "BATCH_BYTES", 700)
-    parts = take(tmp_path / "parts")
-    assert len(rows(tmp_path / "parts", "ingest_files")) > 3
+    for home in (tmp_path / "whole", tmp_path / "parts"):
+        (home / "logs").mkdir(parents=True)
+        for name, data in content.items():
+            (home / "logs" / name).write_bytes(data)
+    whole = take_all(tmp_path / "whole")
+    for place, name, size in portions:
+        monkeypatch.setattr(place, name, size)
+    parts = take_all(tmp_path / "parts")
+    assert Lake(tmp_path / "whole").read("ingest_files")["batch"].n_unique() == 1
+    assert Lake(tmp_path / "parts").read("ingest_files")["batch"].n_unique() >= batches
     assert parts == Taken(**{**whole.__dict__, "batch": parts.batch})
     assert rows(tmp_path / "parts", "events") == rows(tmp_path / "whole", "events")
     assert rows(tmp_path / "parts", "quarantine") == rows(tmp_path / "whole", "quarantine")
     conserved(tmp_path / "parts")
-    assert take(tmp_path / "parts") == Taken(pending=1)
+    conserved(tmp_path / "whole")
+    assert take_all(tmp_path / "parts") == Taken(pending=1)
+
+
+def take_all(home: Path) -> Taken:
+    return ingest(Lake(home), [Source(name="app", path="{home}/logs/*")], now=NOW)
 
 
 # ---- one batch ------------------------------------------------------------------------------------------------------
@@ -100,20 +127,25 @@ def test_portions_of_any_size_come_to_the_same(tmp_path: Path, monkeypatch: pyte
 
 def test_what_was_taken_is_told(tmp_path: Path) -> None:
     told: list[tuple[str, dict[str, float]]] = []
-    later = rated("b", at="2026-01-07T00:00:00Z")
+    later = rated("b", comment="write to ana@example.org", at="2026-01-07T00:00:00Z")
     log(tmp_path, {"x": rated("a") + later + later + b"no\n", "y": b'{"v":1,'})
     taken = ingest(
         Lake(tmp_path), SOURCES, now=NOW, progress=lambda message, **numbers: told.append((message, numbers))
     )
     expected = {"files": 1, "records": 4, "accepted": 2, "repeated": 1, "quarantined": 1, "pending": 1, "events": 2}
     assert taken.as_json() == {
-        "batch": taken.batch,
         **expected,
+        "waiting": 2,
+        "branches": 0,
+        "masked": {"EMAIL": 2},  # the repeated one was masked too
         "by_type": {"rated": 2},
-        "days": ["2026-01-05", "2026-01-07"],
     }
+    assert taken.batch == Lake(tmp_path).read("ingest_files")["batch"][0]
     assert taken.days == (date(2026, 1, 5), date(2026, 1, 7))
-    assert [numbers for _, numbers in told] == [{"records": 4, "events": 2}]
+    sizes = [path.stat().st_size for path in (tmp_path / "logs").iterdir()]
+    assert told[0] == ("ingest: reading", {"files": 2, "bytes": sum(sizes)})
+    assert all(message == "ingest: read" for message, _ in told[1:])
+    assert max(numbers["bytes_read"] for _, numbers in told[1:]) == max(sizes)
     assert take(tmp_path) == Taken(pending=1)
 
 
@@ -165,98 +197,46 @@ def test_one_id_with_two_contents_is_marked_on_all_of_them_also_afterwards(tmp_p
     assert events.select("id", "value", "id_conflict").rows() == [("a", -1, True), ("a", 1, True), ("b", 1, False)]
 
 
-# ---- files ----------------------------------------------------------------------------------------------------------
-
-
-def test_a_torn_line_is_pending_and_taken_when_it_is_complete(tmp_path: Path) -> None:
-    line = rated("b")
-    log(tmp_path, {"x": rated("a") + line[:30]})
-    assert (take(tmp_path).accepted, take(tmp_path).pending) == (1, 1)
-    log(tmp_path, {"x": line[30:-1]}, append=True)
-    assert take(tmp_path) == Taken(pending=1)
-    log(tmp_path, {"x": b"\n"}, append=True)
+def test_a_conflict_is_seen_within_a_batch_and_between_portions_of_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(chunks, "CHUNK_BYTES", 100)
+    log(tmp_path, {"x": rated("a", 1) + rated("b") + rated("a", -1), "y": rated("b") + rated("c") + rated("a", 1)})
     taken = take(tmp_path)
-    assert (taken.accepted, taken.quarantined, taken.pending) == (1, 0, 0)
+    assert (taken.accepted, taken.repeated, taken.events) == (4, 2, 4)
+    events = Lake(tmp_path).read("events").sort("id", "value")
+    assert events.select("id", "id_conflict").rows() == [("a", True), ("a", True), ("b", False), ("c", False)]
 
 
-@pytest.mark.parametrize(
-    "replaced",
-    [
-        pytest.param(rated("new") + rated("a"), id="longer, another beginning"),
-        pytest.param(rated("a") + rated("new") + rated("c"), id="as long, the same beginning"),
-        pytest.param(rated("a") + rated("new", comment="x" * 9000), id="longer, the same beginning"),
-        pytest.param(rated("new"), id="shorter"),
-    ],
-)
-def test_a_replaced_file_is_read_from_its_start(replaced: bytes, tmp_path: Path) -> None:
-    log(tmp_path, {"x": rated("a") + rated("b" * 3) + rated("c")})
+def test_what_is_marked_already_is_not_written_again(tmp_path: Path) -> None:
+    log(tmp_path, {"x": rated("a", 1) + rated("a", -1) + rated("b")})
     take(tmp_path)
-    log(tmp_path, {"x": replaced})
+    log(tmp_path, {"x": rated("a", 0, at="2026-01-09T00:00:00Z")}, append=True)
+    assert take(tmp_path).days == (date(2026, 1, 9),)
+    assert Lake(tmp_path).read("events").sort("id")["id_conflict"].to_list() == [True, True, True, False]
+
+
+def test_the_same_id_of_two_kinds_or_two_sources_is_no_conflict(tmp_path: Path) -> None:
+    edited = rated("a").replace(b'"rated"', b'"edited"').replace(b'"value": 1', b'"text": "t"')
+    log(tmp_path, {"x": rated("a", 1) + edited, "y": rated("a", -1)})
+    apart = [Source(name="app", path="{home}/logs/x.jsonl"), Source(name="web", path="{home}/logs/y.jsonl")]
+    assert ingest(Lake(tmp_path), apart, now=NOW).by_type == {"edited": 1, "rated": 2}
+    assert Lake(tmp_path).read("events")["id_conflict"].sum() == 0
+
+
+def test_of_a_record_too_long_its_beginning_and_its_sum_are_kept(tmp_path: Path) -> None:
+    long = rated("long", comment="x" * strict.RECORD_BYTES)
+    log(tmp_path, {"x": rated("a") + long + rated("b")})
     taken = take(tmp_path)
-    assert (taken.accepted, taken.records) == (1, replaced.count(b"\n"))
-    assert take(tmp_path) == Taken()
+    assert (taken.accepted, taken.quarantined) == (2, 1)
+    (bad,) = Lake(tmp_path).read("quarantine").iter_rows(named=True)
+    assert bad["raw"] == long[: 2**16]
+    assert bad["offset"] == len(rated("a"))
+    assert bad["reason"].startswith(f"a record of {len(long) - 1} bytes, more than {strict.RECORD_BYTES}")
     conserved(tmp_path)
 
 
-def test_a_large_file_that_was_changed_far_from_its_beginning_is_read_from_its_start(tmp_path: Path) -> None:
-    beginning = rated("a", comment="x" * 5000)
-    log(tmp_path, {"x": beginning + rated("b")})
-    take(tmp_path)
-    log(tmp_path, {"x": beginning + rated("c") + rated("d")})
-    assert take(tmp_path).accepted == 2
-
-
-@pytest.mark.parametrize("size", [1, 5, 11, 12, 13, 1000])
-def test_a_torn_line_of_any_length_is_pending_once(size: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(files, "BATCH_BYTES", size)
-    log(tmp_path, {"x": b"bad\n\n" + b'{"torn'})
-    taken = take(tmp_path)
-    assert (taken.quarantined, taken.pending) == (1, 1)
-
-
-def test_a_file_that_comes_back_as_it_was_is_read_once_more_and_not_for_ever(tmp_path: Path) -> None:
-    for content in (rated("a") + b"no\n", rated("b"), rated("a") + b"no\n"):
-        log(tmp_path, {"x": content})
-        assert take(tmp_path).records == content.count(b"\n")
-        assert take(tmp_path) == Taken()
-    conserved(tmp_path)
-
-
-def test_a_rotated_file_is_not_taken_twice(tmp_path: Path) -> None:
-    log(tmp_path, {"x": rated("a") * 2})
-    take(tmp_path)
-    (tmp_path / "logs" / "x.jsonl").rename(tmp_path / "logs" / "x-old.jsonl")
-    log(tmp_path, {"x": rated("b")})
-    taken = take(tmp_path)
-    assert (taken.accepted, taken.repeated) == (1, 2)
-
-
-def test_the_order_of_ingests_does_not_follow_a_clock_that_goes_back(tmp_path: Path) -> None:
-    for days, line in enumerate([rated("a"), rated("b"), rated("c")]):
-        log(tmp_path, {"x": line}, append=True)
-        assert take(tmp_path, NOW - timedelta(days=days)).accepted == 1
-    assert take(tmp_path) == Taken()
-
-
-def test_a_state_folder_can_be_moved(tmp_path: Path) -> None:
-    log(tmp_path / "here now", {"x": rated("a")})
-    take(tmp_path / "here now")
-    (tmp_path / "here now").rename(tmp_path / "there")
-    assert take(tmp_path / "there") == Taken()
-
-
-def test_a_home_may_have_any_name(tmp_path: Path) -> None:
-    home = tmp_path / "a [1] * ?"
-    log(home, {"x": rated("a")})
-    assert [file.name for file in files.find(home, SOURCES)] == ["logs/x.jsonl"]
-
-
-def test_only_plain_files_are_logs(tmp_path: Path) -> None:
-    log(tmp_path, {"x": rated("a")})
-    (tmp_path / "logs" / "folder.jsonl").mkdir()
-    subprocess.run(["mkfifo", tmp_path / "logs" / "pipe.jsonl"], check=True)
-    (tmp_path / "logs" / "gone.jsonl").symlink_to(tmp_path / "nowhere")
-    assert take(tmp_path).files == 1
+# ---- sources --------------------------------------------------------------------------------------------------------
 
 
 def test_two_sources_are_two_sets_of_events_and_share_no_file(tmp_path: Path) -> None:
@@ -271,7 +251,7 @@ def test_two_sources_are_two_sets_of_events_and_share_no_file(tmp_path: Path) ->
 def test_named_files_are_taken_as_logs_of_a_source(tmp_path: Path) -> None:
     path = tmp_path / "my [log].txt"
     path.write_bytes(rated("a"))
-    assert ingest_paths(Lake(tmp_path / "home"), [path], source="mine", now=NOW).accepted == 1
+    assert ingest_paths(Lake(tmp_path / "home"), [path], Source(name="mine", path=""), now=NOW).accepted == 1
     assert Lake(tmp_path / "home").read("events")["source"].to_list() == ["mine"]
     with pytest.raises(BadInput, match=r"there is no such log file; saw `.*nothing`"):
-        ingest_paths(Lake(tmp_path / "home"), [tmp_path / "nothing"], source="mine", now=NOW)
+        ingest_paths(Lake(tmp_path / "home"), [tmp_path / "nothing"], Source(name="mine", path=""), now=NOW)

@@ -11,6 +11,8 @@ import pytest
 
 from flywheel import records, signals
 from flywheel.capture.events import Event
+from flywheel.ingest.mask import user_hash
+from flywheel.ingest.stage import SALT
 from flywheel.records.control import shuffled
 from tests.product import accepted, answer, edited, rated, read, take
 
@@ -41,7 +43,7 @@ def test_an_edit_is_a_pair_and_a_demonstration(tmp_path: Path) -> None:
     pair, demonstration = found["pairs"].row(0, named=True), found["demonstrations"].row(0, named=True)
     assert (pair["chosen"], pair["rejected"]) == (BETTER, DRAFT)
     assert demonstration["completion"] == BETTER
-    assert (pair["rule"], pair["rule_version"], pair["user"]) == ("edit_pair", 1, "user-a")
+    assert (pair["rule"], pair["rule_version"], pair["user"]) == ("edit_pair", 1, user_hash("user-a", SALT))
 
 
 def test_a_small_edit_demonstrates_but_is_no_pair(tmp_path: Path) -> None:

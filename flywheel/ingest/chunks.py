@@ -1,0 +1,252 @@
+"""The source records of a file that nobody has taken yet, in chunks that fit in memory.
+
+A file of lines comes as its bytes and the places where lines begin and end, so that thousands are read at once; other
+files come as the records `documents` finds. What follows the last newline is pending, unless it is a whole JSON object:
+that cannot be the beginning of another line. What a record means belongs in `reader`.
+"""
+
+import hashlib
+import os
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from typing import Any, BinaryIO
+
+import msgspec
+
+from flywheel.errors import Transient
+from flywheel.ingest import files
+from flywheel.ingest.documents import Record, Torn, documents
+from flywheel.ingest.files import File, Place
+from flywheel.ingest.lines import Lines, split
+from flywheel.ingest.reader import Rejected
+from flywheel.ingest.readers.table import nested
+from flywheel.ingest.streams import Broken, Stream, opened, stream_kind
+from flywheel.ingest.strict import RECORD_BYTES, decode
+
+CHUNK_BYTES = 6 * 2**20  # of lines
+CHUNK_RECORDS = 2_000  # of a document
+CHUNK_LINES = 2**17  # where lines are shorter than any sound record, a chunk is
+SHORT_BYTES = 2**18  # this long
+KEPT_BYTES = 64 * 2**10  # of a record too long to be one
+
+
+@dataclass(frozen=True, kw_only=True)
+class Chunk:
+    """Consecutive records of a file from `start` on; `end` and `head` are where the file is left after them."""
+
+    file: File
+    start: Place
+    end: int
+    head: str
+    content: Lines | list[Record]
+    torn: bool = False
+    """Something incomplete follows."""
+
+    @property
+    def size(self) -> int:
+        return (
+            len(self.content.data) if isinstance(self.content, Lines) else sum(len(each.raw) for each in self.content)
+        )
+
+    def record(self, at: int) -> Record:
+        """One of them, decoded."""
+        if not isinstance(self.content, Lines):
+            return self.content[at]
+        raw = self.content.raw(at)
+        offset = self.content.offset + int(self.content.starts[at])
+        return Record(
+            offset, self.start.records + 1 + at, raw[:KEPT_BYTES] if len(raw) > RECORD_BYTES else raw, decode(raw)
+        )
+
+    def records(self) -> Iterator[Record]:
+        return map(self.record, range(len(self.content)))
+
+
+def chunks(
+    found: Iterable[File], reached: dict[tuple[str, str], Place], unread: list[Transient] | None = None
+) -> Iterator[Chunk]:
+    """What is new in these files, file after file; one that cannot be read stops no other and goes to `unread`."""
+    unread = [] if unread is None else unread
+    for file in found:
+        place = reached.get((file.source.name, file.name), Place())
+        try:
+            new = _new(file, place)
+            yield from _opened_up(new, file.source.records) if file.source.records else new
+        except FileNotFoundError:
+            continue  # rotated away since it was listed; found again under its new name
+        except OSError as error:
+            what = f"a log file could not be read ({error.strerror or error}); all others were"
+            unread.append(Transient(what, seen=file.path, do="let this user read it"))
+
+
+def _new(file: File, place: Place) -> Iterator[Chunk]:
+    if file.astray:
+        return _astray(file, place)
+    if files.suffix(file.path) in files.DOCUMENTS or stream_kind(file.path) != "plain":
+        return _whole(file, place)
+    return _growing(file, place)
+
+
+def _opened_up(new: Iterable[Chunk], path: str) -> Iterator[Chunk]:
+    """The elements of the array at `path` inside each record are the records."""
+    number: int | None = None
+    for chunk in new:
+        number = chunk.start.records if number is None else number
+        start, inside = chunk.start._replace(records=number), []
+        for outer in chunk.records():
+            found = outer.value if isinstance(outer.value, Rejected) else nested(outer.value, path)
+            each = [outer._replace(value=found)] if isinstance(found, Rejected) else _elements(outer, found)
+            inside += [one._replace(number=number + at) for at, one in enumerate(each, start=1)]
+            number += len(each)
+        yield replace(chunk, start=start, content=inside)
+
+
+def _elements(outer: Record, found: list[Any]) -> list[Record]:
+    return [outer._replace(raw=msgspec.json.encode(value), value=value) for value in found]
+
+
+def _astray(file: File, place: Place) -> Iterator[Chunk]:
+    target = str(file.path.readlink()) if file.path.is_symlink() else str(file.path.resolve())
+    head = hashlib.sha256(target.encode("utf-8", "surrogateescape")).hexdigest()[:16]
+    if place.head != head:
+        record = Record(0, 1, b"", Rejected("a link that leads out of its source's folder"))
+        yield Chunk(file=file, start=Place(place.batch), end=0, head=head, content=[record])
+
+
+# ---- files that are read as a whole ---------------------------------------------------------------------------------
+
+
+def _whole(file: File, place: Place) -> Iterator[Chunk]:
+    """All records, when the file is not what it was; only the last chunk says how far the file is read."""
+    size, head = _signature(file)
+    if (place.end, place.head) == (size, head):
+        if place.torn:
+            yield Chunk(file=file, start=place, end=place.end, head=head, content=[], torn=True)
+        return
+    start = Place(place.batch)
+    documented = files.suffix(file.path) in files.DOCUMENTS
+    content = _grouped(documents(file.path)) if documented else _lines_of(file)
+    last = Chunk(file=file, start=start, end=0, head="", content=[])
+    for records, torn in content:
+        if len(last.content):
+            yield last
+        last = Chunk(file=file, start=start, end=0, head="", content=records, torn=torn)
+        start = Place(start.batch, 0, "", start.records + len(records))
+    if _signature(file) == (size, head):  # else it changed while it was read: again next time
+        last = replace(last, end=size, head=head)
+    yield last
+
+
+def _signature(file: File) -> tuple[int, str]:
+    """Its size, its ends and when it was last written: not all of it is read to learn that it is what it was."""
+    with file.path.open("rb") as handle:
+        told = os.fstat(handle.fileno())
+        return told.st_size, f"{files.head(handle, told.st_size)}-{told.st_mtime_ns}"
+
+
+def _grouped(found: Iterable[Record | Torn]) -> Iterator[tuple[list[Record], bool]]:
+    group: list[Record] = []
+    size, torn = 0, False
+    for each in found:
+        if isinstance(each, Torn):
+            torn = True
+            continue
+        group.append(each)
+        size += len(each.raw)
+        if size >= CHUNK_BYTES or len(group) >= CHUNK_RECORDS:
+            yield group, False
+            group, size = [], 0
+    if group or torn:
+        yield group, torn
+
+
+def _lines_of(file: File) -> Iterator[tuple[Lines | list[Record], bool]]:
+    with opened(file.path) as stream:
+        for content, _, torn in _lines(stream, Place(), ends=True):
+            yield content, torn
+
+
+# ---- files of lines -------------------------------------------------------------------------------------------------
+
+
+def _growing(file: File, place: Place) -> Iterator[Chunk]:
+    """The lines beyond the place that was reached."""
+    with file.path.open("rb") as ends, file.path.open("rb") as handle:
+        if files.head(ends, place.end) != place.head:
+            place = Place(batch=place.batch)
+        handle.seek(place.end)
+        for content, end, torn in _lines(handle, place, ends=False):
+            head = files.head(ends, end)
+            yield Chunk(file=file, start=place, end=end, head=head, content=content, torn=torn)
+            place = Place(place.batch, end, head, place.records + len(content))
+
+
+def _lines(stream: Stream | BinaryIO, place: Place, *, ends: bool) -> Iterator[tuple[Lines | list[Record], int, bool]]:
+    """Complete lines, where they end, and whether an incomplete one follows; none does in a file that cannot grow."""
+    at, number, left, long = place.end, place.records, b"", None
+    while True:
+        try:
+            block = stream.read(CHUNK_BYTES)
+        except Broken as broken:
+            yield [Record(at, number + 1, left[:KEPT_BYTES], Rejected(broken.reason))], at + len(left), False
+            return
+        if not block:
+            break
+        data = left + block
+        if long is None and len(data) > RECORD_BYTES and b"\n" not in data:
+            long = _Long(at)
+        if long is not None:
+            newline = data.find(b"\n") + 1
+            long.add(data[:newline] if newline else data)
+            left = data[newline:] if newline else b""
+            if not newline:
+                continue
+            yield [long.record(number + 1)], at + long.size, False
+            at, number, long = at + long.size, number + 1, None
+            data, left = left, b""
+        cut = data.rfind(b"\n") + 1
+        left = data[cut:]
+        for piece in _pieces(data[:cut]):
+            lines = split(piece, at)
+            yield lines, at + len(piece), False
+            at, number = at + len(piece), number + len(lines)
+    yield from _tail(left, long, at, number, ends)
+
+
+def _tail(
+    left: bytes, long: "_Long | None", at: int, number: int, ends: bool
+) -> Iterator[tuple[Lines | list[Record], int, bool]]:
+    """What stands behind the last newline."""
+    if long is not None and ends:
+        yield [long.record(number + 1)], at + long.size, False
+    elif long is not None:
+        yield [], at, True
+    elif left.strip() and (ends or isinstance(decode(left), dict)):
+        yield split(left, at), at + len(left), False
+    elif left.strip():
+        yield [], at, True
+
+
+def _pieces(data: bytes) -> Iterator[bytes]:
+    """Complete lines, so few at a time that what is remembered of each does not count."""
+    size, at = len(data) if data.count(b"\n") <= CHUNK_LINES else SHORT_BYTES, 0
+    while at < len(data):
+        end = data.find(b"\n", min(at + size, len(data)) - 1) + 1
+        yield data[at:end]
+        at = end
+
+
+class _Long:
+    """A line too long to be a record, of which only the beginning and the sum are held."""
+
+    def __init__(self, offset: int) -> None:
+        self.offset, self.size, self.first, self._sum = offset, 0, b"", hashlib.sha256()
+
+    def add(self, data: bytes) -> None:
+        self.first = self.first or data[:KEPT_BYTES]
+        self.size += len(data)
+        self._sum.update(data)
+
+    def record(self, number: int) -> Record:
+        what = f"a record of {self.size} bytes, more than {RECORD_BYTES}; its sha256 is {self._sum.hexdigest()}"
+        return Record(self.offset, number, self.first, Rejected(what))
