@@ -22,7 +22,7 @@ import pyarrow.parquet as pq
 from dataframely.exc import SchemaError, ValidationError
 from deltalake import CommitProperties, DeltaTable, Transaction, write_deltalake
 from deltalake.exceptions import TableNotFoundError
-from deltalake.transaction import AddAction
+from deltalake.transaction import AddAction, RemoveAction
 
 from flywheel.errors import BadInput, BrokenInvariant
 from flywheel.tables import TABLES
@@ -91,7 +91,7 @@ class Lake:
         stored = self._open(table) or DeltaTable.create(folder, schema)
         if stored.transaction_version(batch) is not None:
             return False
-        added = [_linked(file, folder / f"{batch}-{file.name}") for file in files]
+        added: list[AddAction | RemoveAction] = [_linked(file, folder / f"{batch}-{file.name}") for file in files]
         marks = CommitProperties(app_transactions=[Transaction(batch, 1)])
         stored.create_write_transaction(added, "append", stored.schema(), commit_properties=marks)
         self._guard(table)
@@ -112,6 +112,14 @@ class Lake:
             self._write(table, frame, mode="append")
         else:
             self._write(table, frame, mode="overwrite", predicate=_predicate(where))
+
+    def flag(self, table: str, column: str, keys: Sequence[str]) -> None:
+        """Set a column of yes or no in the rows of these keys; unlike those of `replace`, they may be any number."""
+        stored = self._open(table)
+        if stored is not None and keys:
+            source = pl.DataFrame({"key": keys})
+            merge = stored.merge(source, "rows.key = keys.key", source_alias="keys", target_alias="rows")
+            merge.when_matched_update({column: "true"}).execute()
 
     def count(self, table: str) -> int:
         """How many rows the table has."""

@@ -60,7 +60,7 @@ class Batch:
         if part.idle and name not in self.bad:
             return
         self.chunks.append(part.chunk)
-        self.counts.append(part.count)
+        self.counts.append(part.found)
         self.bad[name] += len(part.bad)
         self.masked += part.masked
         self._bytes += part.size
@@ -127,12 +127,10 @@ class Batch:
         return self.lake.sql("SELECT key, id_conflict FROM events SEMI JOIN ids ON key[:20] = ids.id", ids=ids)
 
     def _flagged(self, stored: pl.DataFrame, twice: pl.Series) -> pl.DataFrame:
-        """Rows of the lake that turn out to be in conflict."""
+        """Which rows of the lake turn out to be in conflict, and when they happened."""
         unmarked = stored.filter(~pl.col("id_conflict") & identity(pl.col("key")).is_in(twice.implode()))["key"]
-        if unmarked.is_empty():
-            return NO_EVENTS
-        rows = self.lake.scan("events").filter(pl.col("key").is_in(unmarked.implode())).collect()
-        return rows.with_columns(id_conflict=pl.lit(True))
+        rows = NO_EVENTS.lazy() if unmarked.is_empty() else self.lake.scan("events")
+        return rows.filter(pl.col("key").is_in(unmarked.implode())).select("key", "time").collect()
 
     def _mend(self, index: pl.DataFrame, stored: set[str], twice: pl.Series) -> None:
         """Write the parts anew that hold rows the lake has already, or ids that turned out to be in conflict."""
@@ -169,7 +167,7 @@ class Batch:
         """One row for each file: records = accepted + repeated + quarantined, and the events of the accepted."""
         of_chunk = pl.DataFrame({"part": range(len(self.chunks))}, schema={"part": pl.UInt32})
         kept = index.group_by("part").agg(accepted=pl.col("record").n_unique(), events=pl.len())
-        kept = of_chunk.join(kept, on="part", how="left").fill_null(0)
+        kept = of_chunk.join(kept, on="part", how="left", maintain_order="left").fill_null(0)
         rows: dict[tuple[str, str], dict[str, Any]] = {}
         for chunk, count, accepted, events in zip(
             self.chunks, self.counts, kept["accepted"], kept["events"], strict=True
@@ -196,7 +194,8 @@ REPEATING += ["model_version", "prompt_version", "arm", "name", "detail", "file"
 
 def _write_parquet(rows: pl.DataFrame, path: Path) -> None:
     repeating = [name for name in REPEATING if name in rows.columns]
-    pq.write_table(rows.to_arrow(), path, compression="zstd", compression_level=1, use_dictionary=repeating)
+    options: dict[str, Any] = {"compression": "zstd", "compression_level": 1, "use_dictionary": repeating}
+    pq.write_table(rows.to_arrow(), path, **options)
 
 
 def _alike(bad: pl.DataFrame) -> pl.Series:
@@ -232,13 +231,13 @@ def commit(lake: Lake) -> None:
     folder = lake.home / "ingest" / "decided"
     files = pl.read_parquet(folder / "files.parquet")
     batch = files["batch"][0]
-    lake.adopt("events", sorted(folder.glob("events-*.parquet")), batch)
     flagged = pl.read_parquet(folder / "flagged.parquet")
-    if len(flagged):
-        lake.replace("events", flagged, {"key": flagged["key"].to_list()})
-    lake.adopt("quarantine", sorted(folder.glob("quarantine-*.parquet")), batch)
-    if (folder / "released.json").exists():
-        left = {"batch": json.loads((folder / "released.json").read_text())}
-        lake.replace("quarantine", pl.read_parquet(folder / "left.parquet"), left)
-    lake.append("ingest_files", files, batch)
+    with lake.writing():
+        lake.adopt("events", sorted(folder.glob("events-*.parquet")), batch)
+        lake.flag("events", "id_conflict", flagged["key"].to_list())
+        lake.adopt("quarantine", sorted(folder.glob("quarantine-*.parquet")), batch)
+        if (folder / "released.json").exists():
+            left = {"batch": json.loads((folder / "released.json").read_text())}
+            lake.replace("quarantine", pl.read_parquet(folder / "left.parquet"), left)
+        lake.append("ingest_files", files, batch)
     shutil.rmtree(folder.rename(folder.with_name("half")))

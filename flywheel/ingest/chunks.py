@@ -1,33 +1,31 @@
 """The source records of a file that nobody has taken yet, in chunks that fit in memory.
 
-A file of lines comes as its bytes and the places where lines begin and end, so that thousands are read at once; other
-files come as the records `documents` finds. What follows the last newline is pending, unless it is a whole JSON object:
-that cannot be the beginning of another line. What a record means belongs in `reader`.
+A file of lines comes as `growing` reads it: bytes and the places where lines begin and end, so that thousands are read
+at once. Other files come as the records `documents` finds, or as the elements of an array inside those. What a record
+means belongs in `reader`.
 """
 
 import hashlib
 import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
-from typing import Any, BinaryIO
+from typing import Any
 
 import msgspec
 
 from flywheel.errors import Transient
-from flywheel.ingest import files
+from flywheel.ingest import files, strict
 from flywheel.ingest.documents import Record, Torn, documents
+from flywheel.ingest.documents.window import HEAD_BYTES
 from flywheel.ingest.files import File, Place
-from flywheel.ingest.lines import Lines, split
+from flywheel.ingest.growing import complete
+from flywheel.ingest.lines import Lines
 from flywheel.ingest.reader import Rejected
 from flywheel.ingest.readers.table import nested
-from flywheel.ingest.streams import Broken, Stream, opened, stream_kind
-from flywheel.ingest.strict import RECORD_BYTES, decode
+from flywheel.ingest.streams import opened, stream_kind
 
 CHUNK_BYTES = 6 * 2**20  # of lines
 CHUNK_RECORDS = 2_000  # of a document
-CHUNK_LINES = 2**17  # where lines are shorter than any sound record, a chunk is
-SHORT_BYTES = 2**18  # this long
-KEPT_BYTES = 64 * 2**10  # of a record too long to be one
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,9 +52,8 @@ class Chunk:
             return self.content[at]
         raw = self.content.raw(at)
         offset = self.content.offset + int(self.content.starts[at])
-        return Record(
-            offset, self.start.records + 1 + at, raw[:KEPT_BYTES] if len(raw) > RECORD_BYTES else raw, decode(raw)
-        )
+        kept = raw[:HEAD_BYTES] if len(raw) > strict.RECORD_BYTES else raw
+        return Record(offset, self.start.records + 1 + at, kept, strict.decode(raw))
 
     def records(self) -> Iterator[Record]:
         return map(self.record, range(len(self.content)))
@@ -162,7 +159,7 @@ def _grouped(found: Iterable[Record | Torn]) -> Iterator[tuple[list[Record], boo
 
 def _lines_of(file: File) -> Iterator[tuple[Lines | list[Record], bool]]:
     with opened(file.path) as stream:
-        for content, _, torn in _lines(stream, Place(), ends=True):
+        for content, _, torn in complete(stream, 0, 0, size=CHUNK_BYTES, ends=True):
             yield content, torn
 
 
@@ -175,78 +172,7 @@ def _growing(file: File, place: Place) -> Iterator[Chunk]:
         if files.head(ends, place.end) != place.head:
             place = Place(batch=place.batch)
         handle.seek(place.end)
-        for content, end, torn in _lines(handle, place, ends=False):
+        for content, end, torn in complete(handle, place.end, place.records, size=CHUNK_BYTES, ends=False):
             head = files.head(ends, end)
             yield Chunk(file=file, start=place, end=end, head=head, content=content, torn=torn)
             place = Place(place.batch, end, head, place.records + len(content))
-
-
-def _lines(stream: Stream | BinaryIO, place: Place, *, ends: bool) -> Iterator[tuple[Lines | list[Record], int, bool]]:
-    """Complete lines, where they end, and whether an incomplete one follows; none does in a file that cannot grow."""
-    at, number, left, long = place.end, place.records, b"", None
-    while True:
-        try:
-            block = stream.read(CHUNK_BYTES)
-        except Broken as broken:
-            yield [Record(at, number + 1, left[:KEPT_BYTES], Rejected(broken.reason))], at + len(left), False
-            return
-        if not block:
-            break
-        data = left + block
-        if long is None and len(data) > RECORD_BYTES and b"\n" not in data:
-            long = _Long(at)
-        if long is not None:
-            newline = data.find(b"\n") + 1
-            long.add(data[:newline] if newline else data)
-            left = data[newline:] if newline else b""
-            if not newline:
-                continue
-            yield [long.record(number + 1)], at + long.size, False
-            at, number, long = at + long.size, number + 1, None
-            data, left = left, b""
-        cut = data.rfind(b"\n") + 1
-        left = data[cut:]
-        for piece in _pieces(data[:cut]):
-            lines = split(piece, at)
-            yield lines, at + len(piece), False
-            at, number = at + len(piece), number + len(lines)
-    yield from _tail(left, long, at, number, ends)
-
-
-def _tail(
-    left: bytes, long: "_Long | None", at: int, number: int, ends: bool
-) -> Iterator[tuple[Lines | list[Record], int, bool]]:
-    """What stands behind the last newline."""
-    if long is not None and ends:
-        yield [long.record(number + 1)], at + long.size, False
-    elif long is not None:
-        yield [], at, True
-    elif left.strip() and (ends or isinstance(decode(left), dict)):
-        yield split(left, at), at + len(left), False
-    elif left.strip():
-        yield [], at, True
-
-
-def _pieces(data: bytes) -> Iterator[bytes]:
-    """Complete lines, so few at a time that what is remembered of each does not count."""
-    size, at = len(data) if data.count(b"\n") <= CHUNK_LINES else SHORT_BYTES, 0
-    while at < len(data):
-        end = data.find(b"\n", min(at + size, len(data)) - 1) + 1
-        yield data[at:end]
-        at = end
-
-
-class _Long:
-    """A line too long to be a record, of which only the beginning and the sum are held."""
-
-    def __init__(self, offset: int) -> None:
-        self.offset, self.size, self.first, self._sum = offset, 0, b"", hashlib.sha256()
-
-    def add(self, data: bytes) -> None:
-        self.first = self.first or data[:KEPT_BYTES]
-        self.size += len(data)
-        self._sum.update(data)
-
-    def record(self, number: int) -> Record:
-        what = f"a record of {self.size} bytes, more than {RECORD_BYTES}; its sha256 is {self._sum.hexdigest()}"
-        return Record(self.offset, number, self.first, Rejected(what))

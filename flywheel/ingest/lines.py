@@ -1,4 +1,4 @@
-"""Bytes of a file cut into lines, without a copy. Which of them are read when belongs in `chunks`."""
+"""Bytes of a file cut into lines, without a copy. Which bytes are complete lines belongs in `growing`."""
 
 from dataclasses import dataclass
 
@@ -33,7 +33,7 @@ class Lines:
         try:
             self.texts(np.arange(len(self))).validate(full=True)
         except pa.ArrowInvalid:
-            places = np.array([line for line in places if _is_text(self.raw(line))], dtype=np.int64)
+            places = np.array([line for line in places.tolist() if _is_text(self.raw(line))], dtype=np.int64)
         return places
 
     def texts(self, places: np.ndarray) -> pa.ChunkedArray:

@@ -20,24 +20,23 @@ from flywheel.ingest.documents import Record
 from flywheel.ingest.lines import Lines
 from flywheel.ingest.reader import Reader, Rejected, short
 from flywheel.ingest.readers import reader_for
-from flywheel.ingest.readers.native import native
 from flywheel.ingest.rows import Row, frame, row, sealed
 from flywheel.tables import Quarantine
 
 AHEAD = timedelta(days=1)
-SNIFFED = 100  # records looked at to learn a file's format
+NATIVE = ("auto", "native")  # the formats of which a plain native line is one
 BAD = {name: dtype for name, dtype in Quarantine.create_empty().schema.items() if name != "batch"}
 
 
 class Part(NamedTuple):
     """What a chunk came to; `records` says of each row which record of the file it is from.
 
-    The chunk's own bytes are gone: of them only their `size` and the `count` of records are left.
+    The chunk's own bytes are gone: of them only their `size` and how many records were `found` are left.
     """
 
     chunk: Chunk
     size: int
-    count: int
+    found: int
     rows: pl.DataFrame
     records: pl.Series
     bad: pl.DataFrame
@@ -46,14 +45,14 @@ class Part(NamedTuple):
     @property
     def idle(self) -> bool:
         """It says only that the file still ends in something incomplete."""
-        return not self.count and self.chunk.end == self.chunk.start.end
+        return not self.found and self.chunk.end == self.chunk.start.end
 
 
 def read(chunk: Chunk, *, now: datetime, salt: str) -> Part:
     connection, latest = _connection(), now + AHEAD
-    reader = reader_for(chunk.file.source, _first(chunk))
+    reader = reader_for(chunk.file.source)
     rows, taken = frame([]), np.empty(0, np.int64)
-    if isinstance(chunk.content, Lines) and reader is native and len(chunk.content):
+    if isinstance(chunk.content, Lines) and chunk.file.source.format in NATIVE and len(chunk.content):
         rows, plain = fast.plain(chunk.content, latest, connection)
         taken = plain.to_numpy()
     others, numbers, bad = _one_by_one(chunk, np.delete(np.arange(len(chunk.content)), taken), reader, latest)
@@ -61,15 +60,6 @@ def read(chunk: Chunk, *, now: datetime, salt: str) -> Part:
     rows, masked = sealed(pl.concat([rows, frame(others)]), chunk.file.source.name, salt)
     bare = replace(chunk, content=[])
     return Part(bare, chunk.size, len(chunk.content), rows, records, pl.DataFrame(bad, schema=BAD), masked)
-
-
-def _first(chunk: Chunk) -> Any:
-    """The first record that says something, to know the format by."""
-    for at in range(min(SNIFFED, len(chunk.content))):
-        value = chunk.record(at).value
-        if not isinstance(value, Rejected):
-            return value
-    return None
 
 
 def _one_by_one(

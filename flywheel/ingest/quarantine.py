@@ -19,7 +19,7 @@ from flywheel.ingest.chunks import Chunk
 from flywheel.ingest.documents import Record, again
 from flywheel.ingest.files import File, Place
 from flywheel.ingest.parts import Part, read
-from flywheel.ingest.stage import next_time
+from flywheel.ingest.stage import alone, next_time
 from flywheel.ingest.strict import decode
 from flywheel.ingest.tally import Taken, Tally
 from flywheel.lake import Lake
@@ -49,7 +49,7 @@ def one(lake: Lake, id: str) -> dict[str, Any]:
 def retry(lake: Lake, sources: Sequence[Source], *, now: datetime, salt: str, ids: Collection[str] = ()) -> Taken:
     """Read the records of these sources once more, or only those of these ids; what is still bad stays as it is."""
     by_name = {source.name: source for source in sources}
-    with lake.writing():
+    with alone(lake):
         if decided(lake.home):
             commit(lake)
         told, batch, reached = Tally(lake), Batch(lake), files.places(lake)
@@ -89,5 +89,5 @@ def _again(file: File, place: Place, rows: pl.DataFrame, now: datetime, salt: st
     part = read(chunk, now=now, salt=salt)
     bad = set(part.bad["record"])
     good = [record for record in records if record.number not in bad]
-    part = part._replace(count=len(good), bad=part.bad.clear())
+    part = part._replace(found=len(good), bad=part.bad.clear())
     return part, [by_number[record.number] for record in good]

@@ -1,7 +1,7 @@
 """What every reader shares: one decoded source record in, events out, or the reason why not.
 
 A reader is made from its source's settings and never raises on data. It says what a record means and nothing else:
-which bytes are a record belongs in `records`, whether they are sound JSON in `strict`, masking in `mask`, keys in
+which bytes are a record belongs in `chunks`, whether they are sound JSON in `strict`, masking in `mask`, keys in
 `rows`. A new format is one file in `readers/`.
 """
 

@@ -9,7 +9,7 @@ import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -21,7 +21,7 @@ from flywheel.ingest.chunks import Chunk, chunks
 from flywheel.ingest.files import File, find, places
 from flywheel.ingest.parts import Part, read
 from flywheel.ingest.tally import Taken, Tally
-from flywheel.lake import Lake
+from flywheel.lake import Lake, locked
 from flywheel.process import Report
 from flywheel.settings import Source
 
@@ -38,7 +38,7 @@ def ingest(
     lake: Lake, sources: Sequence[Source], *, now: datetime, salt: str = SALT, progress: Report = silent
 ) -> Taken:
     """Take every complete record of the sources that was not taken yet."""
-    with lake.writing(), ThreadPoolExecutor(CORES) as pool:
+    with alone(lake), ThreadPoolExecutor(CORES) as pool:
         told = Tally(lake)
         if decided(lake.home):
             told.add(*left(lake.home))
@@ -58,6 +58,11 @@ def ingest(
         for error in unread:
             raise error
         return told.taken(pending)
+
+
+def alone(lake: Lake) -> AbstractContextManager[None]:
+    """One ingest at a time on a machine; other stages may write meanwhile, but for the moments of a commit."""
+    return locked(lake.home / "locks" / "ingest")
 
 
 def _size(file: File) -> int:

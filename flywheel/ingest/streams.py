@@ -1,7 +1,7 @@
 """The bytes of a log file, plain or compressed, in bounded memory, and the place where they stop being trustworthy.
 
 A compressed file that is cut, damaged, followed by something else or far too large for its size is `Broken`: what came
-before is good, nothing comes after. What the bytes mean belongs in `documents` and `files`.
+before is good, nothing comes after. What the bytes mean belongs in `growing` and `documents`.
 """
 
 import re

@@ -1,7 +1,8 @@
 """One JSON document from its bytes, or the reason why the bytes are not exactly one.
 
 Stricter than RFC 8259 where a lenient reader would lose or invent something: a key twice, a number that does not fit, a
-character that cannot be stored. Which bytes are a document belongs in `documents` and `files`, its meaning in `reader`.
+character that cannot be stored. Which bytes are a document belongs in `growing` and `documents`, what it means in
+`reader`.
 """
 
 import json

@@ -10,9 +10,11 @@ import re
 from collections import Counter
 from collections.abc import Callable, Sequence
 from functools import cache, lru_cache, partial
+from itertools import pairwise
 from typing import Any
 
 import msgspec
+import numpy as np
 import polars as pl
 
 from flywheel.ingest.mask.kinds import KINDS, Kind
@@ -60,10 +62,11 @@ def mask_columns(
         return frame, counts
     # One search over all columns below each other: the pattern is long, and making it ready costs as much as searching.
     shown = pl.concat([frame[name].alias("") for name, _ in ways]).str.contains(CANDIDATE).fill_null(False).arg_true()
-    for at, (name, way) in enumerate(ways):
-        rows = shown.filter(shown.is_between(at * len(frame), (at + 1) * len(frame), closed="left")) - at * len(frame)
-        masked, found = _mask_rows(frame[name], rows, partial(way, salt=salt))
-        if found:
+    below = np.searchsorted(shown.to_numpy(), np.arange(len(ways) + 1) * len(frame))
+    for at, ((name, way), (first, last)) in enumerate(zip(ways, pairwise(below.tolist()), strict=True)):
+        if first < last:
+            rows = shown[first:last] - at * len(frame)
+            masked, found = _mask_rows(frame[name], rows, partial(way, salt=salt))
             frame, counts = frame.with_columns(masked), counts + found
     return frame, counts
 

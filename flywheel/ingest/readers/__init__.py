@@ -2,21 +2,27 @@
 
 from typing import Any
 
-from flywheel.ingest.reader import Reader
+from flywheel.capture.events import Event
+from flywheel.ingest.reader import Reader, Rejected
 from flywheel.ingest.readers import native, table, tau, tensorzero
 from flywheel.settings import Columns, Source
 
 FORMATS = {"native": native, "tensorzero": tensorzero, "tau": tau, "table": table}
 
 
-def reader_for(source: Source, first: Any) -> Reader:
-    """The reader of a source's format; where it names none, of the first format that recognises its first record.
+def reader_for(source: Source) -> Reader:
+    """The reader of a source's format; where it names none, each record is read by the first that recognises it.
 
-    A source that maps columns is a table whatever they are called. What nobody recognises is read as native, whose
-    reasons say what a line should look like.
+    No record decides for another, so that their order does not matter. A source that maps columns is a table whatever
+    they are called. What nobody recognises is read as native, whose reasons say what a line should look like.
     """
+    readers = {name: each.reader(source) for name, each in FORMATS.items()}
     if source.format != "auto":
-        return FORMATS[source.format].reader(source)
-    known = next((name for name, each in FORMATS.items() if each.recognises(first)), None)
-    mapped = "table" if source.columns != Columns() else "native"
-    return FORMATS[known or mapped].reader(source)
+        return readers[source.format]
+    unknown = readers["table" if source.columns != Columns() else "native"]
+
+    def auto(value: Any) -> list[Event] | Rejected:
+        known = (readers[name] for name, each in FORMATS.items() if each.recognises(value))
+        return next(known, unknown)(value)
+
+    return auto

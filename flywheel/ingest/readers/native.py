@@ -23,7 +23,10 @@ def reader(source: Source) -> Reader:
 
 
 def recognises(value: Any) -> bool:
-    return isinstance(value, dict) and value.get("kind") in list(KINDS) and "v" in value
+    """A bad one too: it is no row of a table for want of its kind or its version."""
+    if not isinstance(value, dict):
+        return False
+    return value.get("kind") in list(KINDS) or ("v" in value and ("kind" in value or "at" in value))
 
 
 def native(value: Any) -> list[Event] | Rejected:

@@ -31,6 +31,7 @@ def started(work: Callable[..., None], *given: Any) -> BaseProcess:
     here, there = ANEW.Pipe(duplex=False)
     process = ANEW.Process(target=_working, args=(there, work, *given))
     process.start()
+    there.close()  # so that a process which cannot even be loaded is an EOFError here and no endless wait
     here.recv()
     return process
 

@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from flywheel.errors import Transient
-from flywheel.ingest import Taken, chunks, ingest, stage
+from flywheel.ingest import Taken, chunks, growing, ingest, stage
 from flywheel.lake import Lake
 from flywheel.settings import Source
 from tests.flywheel.ingest.apart import accounted, state
@@ -244,8 +244,8 @@ def test_in_portions_of_any_size_it_comes_to_the_same(tmp_path: Path, monkeypatc
     whole = ingest(Lake(tmp_path / "whole"), sources(tmp_path / "whole"), now=NOW)
     monkeypatch.setattr(chunks, "CHUNK_BYTES", 61)
     monkeypatch.setattr(chunks, "CHUNK_RECORDS", 1)
-    monkeypatch.setattr(chunks, "CHUNK_LINES", 1)
-    monkeypatch.setattr(chunks, "SHORT_BYTES", 7)
+    monkeypatch.setattr(growing, "CHUNK_LINES", 1)
+    monkeypatch.setattr(growing, "SHORT_BYTES", 7)
     parts = ingest(Lake(tmp_path / "parts"), sources(tmp_path / "parts"), now=NOW)
     assert whole.records > 100
     assert parts == replace(whole, batch=parts.batch)

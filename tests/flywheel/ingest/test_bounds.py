@@ -67,7 +67,7 @@ def write_damaged(
 ) -> dict[str, tuple[int, int]]:
     """Files of every format; of those whose records are lines, how many they are, and how many of them are bad."""
     lines: dict[str, tuple[int, int]] = {}
-    readers = {source.name: reader_for(source, None) for source in sources}
+    readers = {source.name: reader_for(source) for source in sources}
     for name, share in (("native", 0.65), ("tensorzero", 0.1), ("tau", 0.03), ("table", 0.1)):
         data = b"".join(damaged(chance, WHOLE[name]) for _ in range(int(many * share))) + b"\n"
         found = [understood(decode(line), readers[name], NOW + AHEAD) for line in data.split(b"\n") if line.strip()]

@@ -20,9 +20,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from flywheel.ingest import documents as module
 from flywheel.ingest import strict
-from flywheel.ingest.documents import Record, Torn, again, documents
+from flywheel.ingest.documents import Record, Torn, again, documents, window
 from flywheel.ingest.reader import Rejected
 
 BAD = "bad"  # what a rejected record is in the expectations below
@@ -145,7 +144,7 @@ def test_what_can_never_become_sound_is_not_waited_for(tmp_path: Path, rest: byt
     records = found(tmp_path, "a.json", b"[1," + rest)
     assert seen(records) == [1, BAD]
     assert isinstance(records[1], Record)
-    assert records[1].raw == rest[: module.HEAD_BYTES]
+    assert records[1].raw == rest[: window.HEAD_BYTES]
     assert f"{len(rest)} bytes from here" in reason(records[1])
 
 
@@ -185,7 +184,7 @@ def test_each_element_of_an_array_is_one_record_and_bad_ones_have_sound_neighbou
 ) -> None:
     data = b"[" + b",".join(before + raw + behind for (raw, _), before, behind in parts) + b"]"
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(module, "BLOCK", block)  # so that borders fall everywhere
+        patch.setattr(window, "BLOCK", block)  # so that borders fall everywhere
         records = found(tmp_path, "a.json", data)
     assert len(records) == len(parts)
     for record, ((raw, good), _, _) in zip(records, parts, strict=True):
@@ -203,7 +202,7 @@ def test_objects_behind_each_other_are_records(
 ) -> None:
     data = b"".join(json.dumps(value, ensure_ascii=False).encode() + space for value, space in parts)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(module, "BLOCK", block)
+        patch.setattr(window, "BLOCK", block)
         records = found(tmp_path, "a.json", data)
     assert seen(records) == [value for value, _ in parts]
 
@@ -231,7 +230,7 @@ def test_no_bytes_are_too_strange_and_blocks_change_nothing(
 ) -> None:
     whole = found(tmp_path, f"a{suffix}", data)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(module, "BLOCK", block)
+        patch.setattr(window, "BLOCK", block)
         assert found(tmp_path, f"a{suffix}", data) == whole
     for each in whole:
         if isinstance(each, Record) and not isinstance(each.value, Rejected):
@@ -240,7 +239,7 @@ def test_no_bytes_are_too_strange_and_blocks_change_nothing(
 
 def test_a_record_that_is_too_large_is_skipped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(strict, "RECORD_BYTES", 100_000)
-    monkeypatch.setattr(module, "BLOCK", 1_000)
+    monkeypatch.setattr(window, "BLOCK", 1_000)
     large = b'{"a":"' + b"x" * 100_000 + b'"}'
     for data, expected in (
         (b"[1," + large + b",2]", [1, BAD, 2]),
@@ -250,7 +249,7 @@ def test_a_record_that_is_too_large_is_skipped(tmp_path: Path, monkeypatch: pyte
         records = found(tmp_path, "a.json", data)
         assert seen(records) == expected
         assert isinstance(records[1], Record)
-        assert records[1].raw == large[: module.HEAD_BYTES]
+        assert records[1].raw == large[: window.HEAD_BYTES]
         assert "sha256" in reason(records[1])
     assert f"{len(large)} bytes" in reason(found(tmp_path, "a.json", large)[0])
 
@@ -414,7 +413,7 @@ def test_a_row_that_is_too_large_is_skipped_and_its_beginning_is_never_taken_for
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, row: bytes
 ) -> None:
     monkeypatch.setattr(strict, "RECORD_BYTES", 1_000)
-    monkeypatch.setattr(module, "HEAD_BYTES", 100)
+    monkeypatch.setattr(window, "HEAD_BYTES", 100)
     records = found(tmp_path, "a.csv", b"a,b\n1,2\n" + row + b"\n5,6\n")
     assert seen(records) == [{"a": "1", "b": "2"}, BAD, {"a": "5", "b": "6"}]
     assert isinstance(records[1], Record)
@@ -434,14 +433,14 @@ def test_every_row_that_csv_writes_is_read(
     text = io.StringIO()
     csv.writer(text, lineterminator=newline).writerows([("one", "two"), *rows])
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(module, "BLOCK", block)
+        patch.setattr(window, "BLOCK", block)
         records = found(tmp_path, "a.csv", text.getvalue().encode())
     assert seen(records) == [{"one": one, "two": two} for one, two in rows]
     assert [again(".csv", each.raw) for each in records if isinstance(each, Record)] == seen(records)
 
 
 def test_a_row_of_a_million_cells_takes_no_age(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "BLOCK", 2**16)
+    monkeypatch.setattr(window, "BLOCK", 2**16)
     assert "1000001 cells" in reason(found(tmp_path, "a.csv", b"a,b\n" + b"," * 10**6 + b"\n")[0])
 
 
@@ -511,7 +510,7 @@ def test_a_row_that_json_cannot_say_is_refused_alone(tmp_path: Path, cell: Any, 
     assert seen(records)[::2] == [{"a": column[0].as_py()}, {"a": column[2].as_py()}]
     assert word in reason(records[1])
     assert isinstance(records[1], Record)
-    assert len(records[1].raw) <= module.HEAD_BYTES
+    assert len(records[1].raw) <= window.HEAD_BYTES
     assert isinstance(again(".parquet", records[1].raw), Rejected)
 
 
@@ -527,7 +526,7 @@ def test_a_parquet_file_that_cannot_be_read_is_one_rejected_record(tmp_path: Pat
         records = found(tmp_path, name, data)
         assert seen(records) == [BAD], name
         assert isinstance(records[0], Record)
-        assert records[0].raw == data[: module.HEAD_BYTES]
+        assert records[0].raw == data[: window.HEAD_BYTES]
         assert ("a compressed Parquet file" in reason(records[0])) is name.endswith(".gz")
     assert found(tmp_path, "empty.parquet", b"") == []
 

@@ -118,9 +118,18 @@ def test_what_a_writer_writes_is_what_a_reader_reads(event: Event) -> None:
 
 @pytest.mark.parametrize(
     ("value", "known"),
-    [(RATED, True), (RESPONSE, True), ({**RATED, "kind": "liked"}, False), ([RATED], False), (None, False)],
+    [
+        (RATED, True),
+        (RESPONSE, True),
+        ({**RESPONSE, "kind": "liked"}, True),
+        ({name: value for name, value in RESPONSE.items() if name != "v"}, True),
+        ({name: value for name, value in RESPONSE.items() if name != "kind"}, True),
+        ({"prompt": "?", "response": "!", "at": 1}, False),
+        ([RATED], False),
+        (None, False),
+    ],
 )
-def test_a_native_record_is_recognised(value: Any, known: bool) -> None:
+def test_a_native_record_is_recognised_and_a_bad_one_too(value: Any, known: bool) -> None:
     assert recognises(value) is known
 
 

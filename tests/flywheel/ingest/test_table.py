@@ -59,7 +59,7 @@ def real() -> Path:
 
 
 def read_all(rows: list[Any], written: Source) -> tuple[list[Event], list[str]]:
-    read = [reader_for(written, rows[0])(row) for row in rows]
+    read = [reader_for(written)(row) for row in rows]
     return (
         [event for each in read if isinstance(each, list) for event in each],
         [each.reason for each in read if isinstance(each, Rejected)],
@@ -472,7 +472,7 @@ def test_a_document_without_the_array_is_rejected(document: object, words: str) 
 
 
 @pytest.mark.parametrize(
-    ("first", "more", "module"),
+    ("record", "more", "module"),
     [
         ({"v": 1, "kind": "rated", "prompt": "?", "response": "!"}, "", native),
         ({"function_name": "f", "variant_name": "v", "input": "?", "output": "!"}, "", tensorzero),
@@ -483,14 +483,14 @@ def test_a_document_without_the_array_is_rejected(document: object, words: str) 
         ({"what": "ever"}, 'format = "tau"', tau),
     ],
 )
-def test_a_file_is_read_as_what_its_first_record_is(first: object, more: str, module: Any) -> None:
+def test_a_record_is_read_as_what_it_is(record: object, more: str, module: Any) -> None:
     written = source(more=f'workload = "w"\n{more}')
-    assert reader_for(written, first)("x") == module.reader(written)("x")
+    assert reader_for(written)(record) == module.reader(written)(record)
 
 
 def test_a_source_with_a_mapping_is_a_table() -> None:
     mapped = source('prompt = "frage"\ntext = "antwort"')
-    assert isinstance(reader_for(mapped, {"frage": "?", "antwort": "!"})({"frage": "?", "antwort": "!"}), list)
+    assert isinstance(reader_for(mapped)({"frage": "?", "antwort": "!"}), list)
 
 
 NAMES = [name for names in SYNONYMS.values() for several in names for name in several.split("+")]

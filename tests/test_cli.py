@@ -1,0 +1,113 @@
+"""The command line as people and programs meet it: one JSON object on stdout, or one sentence and exit code 2."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.flywheel.ingest.logs import conserved, log, rated, take
+
+ROOT = Path(__file__).parents[1]
+COUNTS = ["files", "records", "accepted", "repeated", "quarantined", "pending", "events", "waiting"]
+SETTINGS = """
+start = 2026-01-05
+
+[[sources]]
+name = "chat"
+path = "{home}/exports/*.csv"
+format = "table"
+workload = "drafts"
+
+[sources.columns]
+rated = "stars"
+
+[workloads.drafts]
+base_model = "none"
+"""
+RESPONSE = {"v": 1, "kind": "response", "id": "a", "at": "2026-01-05T09:00:00Z", "workload": "drafts", "parent": "p"}
+RESPONSE |= {"prompt": [{"role": "user", "content": "Mail ana@example.com?"}], "text": "Yes.", "model": "m"}
+
+
+def flywheel(folder: Path, *arguments: str | Path, home: str = "home") -> subprocess.CompletedProcess[bytes]:
+    own = {"FLYWHEEL_HOME": str(folder / home), "FLYWHEEL_SETTINGS": str(folder / "flywheel.toml")}
+    if not (folder / "flywheel.toml").exists():
+        (folder / "flywheel.toml").write_text(SETTINGS)
+    command = [sys.executable, "-m", "flywheel.cli", *map(str, arguments)]
+    return subprocess.run(command, cwd=ROOT, env=os.environ | own, check=False, capture_output=True)
+
+
+def told(folder: Path, *arguments: str | Path) -> dict[str, Any]:
+    """The one object on stdout; anything else there would not be JSON."""
+    ended = flywheel(folder, *arguments, "--json")
+    assert ended.returncode == 0, ended.stderr.decode()
+    assert ended.stdout.count(b"\n") == 1
+    return json.loads(ended.stdout)
+
+
+def test_ingest_says_what_it_took_and_takes_it_once(tmp_path: Path) -> None:
+    path = tmp_path / "log.jsonl"
+    path.write_bytes(
+        json.dumps(RESPONSE).encode() + b"\n" + rated("r") + rated("lost", answer="b") + b"{}\n" + b'{"v":'
+    )
+    first = told(tmp_path, "ingest", path, "--workload", "drafts")
+    assert list(first) == [*COUNTS, "by_type", "branches", "masked"]
+    assert [first[name] for name in COUNTS] == [1, 4, 3, 0, 1, 1, 3, 1]
+    assert first["by_type"] == {"rated": 2, "response": 1}
+    assert first["masked"] == {"EMAIL": 1}
+    again = told(tmp_path, "ingest", path, "--workload", "drafts")
+    assert [again[name] for name in COUNTS] == [0, 0, 0, 0, 0, 1, 0, 0]
+
+
+def test_a_bad_row_can_be_seen_and_comes_in_when_its_mapping_was_mended(tmp_path: Path) -> None:
+    path = tmp_path / "chat.csv"
+    path.write_bytes(b"id,prompt,response,stars\n1,Why?,So.,1\n2,How?,Th\xc3\xbcs.,5\n")
+    assert told(tmp_path, "ingest", path, "--source", "chat")["quarantined"] == 1
+    listed = told(tmp_path, "quarantine", "list")
+    (bad,) = listed["records"]
+    assert listed["quarantined"] == 1
+    assert (bad["source"], bad["file"], bad["record"], bad["offset"]) == ("chat", str(path), 2, 38)
+    assert "stars" in bad["reason"]
+
+    shown = flywheel(tmp_path, "quarantine", "show", bad["id"])
+    assert shown.stdout == b"id,prompt,response,stars\n2,How?,Th\xc3\xbcs.,5\n"
+    assert shown.returncode == 0
+
+    mended = SETTINGS.replace('rated = "stars"', 'rated = "stars"\nrated_range = [1, 5]')
+    (tmp_path / "flywheel.toml").write_text(mended)
+    retried = told(tmp_path, "quarantine", "retry", "--source", "chat")
+    assert (retried["accepted"], retried["quarantined"], retried["left"]) == (1, -1, 0)
+    assert retried["by_type"] == {"rated": 1, "response": 1}
+    conserved(tmp_path / "home")
+
+
+def test_waiting_names_feedback_until_its_answer_is_there(tmp_path: Path) -> None:
+    log(tmp_path / "home", {"a": rated("r")})
+    assert take(tmp_path / "home").waiting == 1
+    (waits,) = told(tmp_path, "waiting")["waiting"]
+    assert (waits["workload"], waits["answer"], waits["kind"], waits["events"]) == ("drafts", "a", "rated", 1)
+    (tmp_path / "late.jsonl").write_text(json.dumps(RESPONSE) + "\n")
+    assert told(tmp_path, "ingest", tmp_path / "late.jsonl")["events"] == 1
+    assert told(tmp_path, "waiting") == {"waiting": []}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "home", "said"),
+    [
+        pytest.param(["ingest", "no/such.jsonl"], "home", ["no/such.jsonl", "name files"], id="no such file"),
+        pytest.param(["quarantine", "show", "beef"], "home", ["beef", "quarantine list"], id="no such id"),
+        pytest.param(["waiting", "--json"], "my home", ["my home", "FLYWHEEL_HOME"], id="a space in the state folder"),
+    ],
+)
+def test_what_a_person_got_wrong_is_one_sentence(
+    tmp_path: Path, arguments: list[str], home: str, said: list[str]
+) -> None:
+    ended = flywheel(tmp_path, *arguments, home=home)
+    assert ended.returncode == 2
+    assert ended.stdout == b""
+    (sentence,) = ended.stderr.decode().splitlines()
+    assert sentence.endswith(".")
+    assert all(part in sentence for part in said)
