@@ -19,10 +19,11 @@ from assets.resources import Wheel
 )
 def conservation(wheel: Wheel) -> dg.AssetCheckResult:
     lake = wheel.lake()
-    files = lake.read("ingest_files")
+    with lake.writing():  # between two commits of an ingest the tables do not agree
+        files = lake.read("ingest_files")
+        found = {table: lake.count(table) for table in ("events", "quarantine")}
     lost = files.filter(pl.col("records") != pl.col("accepted") + pl.col("repeated") + pl.col("quarantined"))
     told = {"events": int(files["events"].sum()), "quarantine": int(files["quarantined"].sum())}
-    found = {table: lake.count(table) for table in told}
     return dg.AssetCheckResult(
         passed=lost.is_empty() and told == found,
         metadata={"files": len(files), "files_that_lose": len(lost), "told": str(told), "found": str(found)},

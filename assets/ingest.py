@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 
 import dagster as dg
-from flywheel.ingest import ingest, waiting
+from flywheel.ingest import ingest, reasons, waiting
 
 from assets.metadata import bars, rows, spec, table
 from assets.resources import Wheel
@@ -37,12 +37,7 @@ def ingest_logs(context: dg.AssetExecutionContext, wheel: Wheel) -> Iterator[dg.
             "days": [str(day) for day in taken.days],
         },
     )
-    # A reason ends with the value seen, which may be somebody's words: those stay in the table.
-    reasons = lake.sql("""
-        SELECT split_part(reason, '; saw', 1) AS reason, count(*) AS records
-        FROM quarantine GROUP BY ALL ORDER BY records DESC, reason LIMIT 8
-    """)
-    told = {"rows": table(reasons.to_dicts()), "dagster/row_count": lake.count("quarantine")}
+    told = {"rows": table(reasons(lake).head(8).to_dicts()), "dagster/row_count": lake.count("quarantine")}
     yield dg.MaterializeResult(asset_key="quarantine", metadata=told)
     files = lake.read("ingest_files").sort("time", descending=True)
     yield dg.MaterializeResult(

@@ -6,6 +6,7 @@ one sentence and exit code 2.
 
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -102,16 +103,14 @@ def ingest(
     paths: Annotated[
         list[Path] | None, typer.Argument(help="Files and folders; none: the sources of flywheel.toml.")
     ] = None,
-    format: Annotated[
-        Format, typer.Option(help="What the records look like; auto goes by the first of a file.")
-    ] = "auto",
+    format: Annotated[Format, typer.Option(help="What the records look like; auto looks at each.")] = "auto",
     workload: Annotated[str, typer.Option(help="The workload of records that name none.")] = "",
     source: Annotated[str, typer.Option(help="A source of flywheel.toml whose mapping to use, or a new name.")] = "",
     json_out: AsJson = False,
 ) -> None:
     """Take what is new in log files: .jsonl, .json, .csv, .tsv, .parquet, plain, .gz or .zst."""
     from flywheel.ingest import ingest as take
-    from flywheel.ingest import ingest_paths
+    from flywheel.ingest import ingest_paths, reasons
 
     read, lake = _wheel()
     options = {"now": datetime.now(UTC), "salt": read.salt}
@@ -122,7 +121,10 @@ def ingest(
             taken = take(lake, read.sources, **options, progress=progress)
     _say(taken.as_json(), json_out)
     if taken.quarantined:
-        people.print(f"{taken.quarantined} records could not be read; flywheel quarantine list says why.")
+        people.print(f"{taken.quarantined} records could not be read; flywheel quarantine list names them. Most often:")
+        people.print(reasons(lake)["reason"][0], markup=False, soft_wrap=True)
+    if taken.pending:
+        people.print(f"{taken.pending} files end in an incomplete record: ingest again when they are complete.")
     if taken.waiting:
         people.print(f"{taken.waiting} events wait for an answer nobody logged yet; flywheel waiting names them.")
 
@@ -130,11 +132,17 @@ def ingest(
 def _source(read: settings.Settings, name: str, format: Format, workload: str) -> settings.Source:
     """The named source of flywheel.toml, or one made from the options; options win."""
     known = {each.name: each for each in read.sources}.get(name)
-    name = name or workload or "logs"
+    name = name or re.sub(r"[^a-z0-9_-]+", "-", workload.lower()).strip("-_") or "logs"
     written = known.model_dump(exclude_unset=True) if known else {"name": name, "path": ""}
     written |= {"format": format} if format != "auto" else {}
     written |= {"workload": workload} if workload else {}
     return settings.source(written)
+
+
+def _only_workload(lake: Lake, source: str) -> str:
+    """The workload that all events of a source have; the records beside them were logged for no other."""
+    found = lake.scan("events").filter(pl.col("source") == source).select(pl.col("workload").unique()).collect()
+    return found.item() if len(found) == 1 else ""
 
 
 @contextmanager
@@ -185,7 +193,11 @@ def quarantine_show(id: Annotated[str, typer.Argument(help="An id from the list,
     from flywheel.ingest import one
 
     found = one(_wheel()[1], id)
-    people.print(f"{found['file']}, record {found['record']}, byte {found['offset']}: {found['reason']}", markup=False)
+    people.print(
+        f"{found['file']}, record {found['record']}, byte {found['offset']}: {found['reason']}",
+        markup=False,
+        soft_wrap=True,
+    )
     sys.stdout.buffer.write(found["raw"] + b"\n")
 
 
@@ -203,7 +215,7 @@ def quarantine_retry(
     read, lake = _wheel()
     chosen = [one(lake, id)["id"] for id in ids or []]
     names = [source] if source else quarantined(lake)["source"].unique(maintain_order=True).to_list()
-    sources = [_source(read, name, format, workload) for name in names]
+    sources = [_source(read, name, format, workload or _only_workload(lake, name)) for name in names]
     taken = retry(lake, sources, now=datetime.now(UTC), salt=read.salt, ids=chosen)
     left = len(quarantined(lake))
     _say(taken.as_json() | {"left": left}, json_out)
@@ -288,7 +300,7 @@ def show(
     limit: Annotated[int, typer.Option(min=1, help="No more rows than this.")] = 20,
     json_out: AsJson = False,
 ) -> None:
-    """Look into a table."""
+    """Look into a table; columns in which these rows hold nothing are left out for people."""
     _, lake = _wheel()
     lake.version(table)
     try:
@@ -298,6 +310,7 @@ def show(
     if json_out:
         typer.echo(as_json({"table": table, "rows": rows.to_dicts()}))
     else:
+        rows = rows.select(name for name in rows.columns if rows[name].null_count() < len(rows) or rows.is_empty())
         with pl.Config(
             tbl_rows=limit, tbl_cols=-1, fmt_str_lengths=40, tbl_width_chars=people.width, tbl_hide_dataframe_shape=True
         ):

@@ -71,6 +71,9 @@ class Lake:
         stored = self._open(table, version)
         if stored is None:
             return contract.create_empty().lazy()
+        if missing := set(contract.columns()) - {column.name for column in stored.schema().fields}:
+            what = f"table {table} was written by an older flywheel, it has no column {', '.join(sorted(missing))}"
+            raise BadInput(what, seen=self.home, do="move that folder away and ingest the logs again")
         return pl.scan_delta(stored).cast(dict(contract.create_empty().schema.items()))  # pyright: ignore[reportArgumentType]
 
     def append(self, table: str, frame: pl.DataFrame, batch: str) -> bool:
@@ -91,7 +94,8 @@ class Lake:
         stored = self._open(table) or DeltaTable.create(folder, schema)
         if stored.transaction_version(batch) is not None:
             return False
-        added: list[AddAction | RemoveAction] = [_linked(file, folder / f"{batch}-{file.name}") for file in files]
+        mode = 0o600 if table in PRIVATE else 0o644
+        added: list[AddAction | RemoveAction] = [_linked(file, folder / f"{batch}-{file.name}", mode) for file in files]
         marks = CommitProperties(app_transactions=[Transaction(batch, 1)])
         stored.create_write_transaction(added, "append", stored.schema(), commit_properties=marks)
         self._guard(table)
@@ -120,6 +124,14 @@ class Lake:
             source = pl.DataFrame({"key": keys})
             merge = stored.merge(source, "rows.key = keys.key", source_alias="keys", target_alias="rows")
             merge.when_matched_update({column: "true"}).execute()
+
+    def remove(self, table: str, rows: pl.DataFrame) -> None:
+        """Take away the rows that agree with one of these in all of its columns, however many they are."""
+        stored = self._open(table)
+        if stored is not None and len(rows):
+            same = " AND ".join(f"old.{name} = gone.{name}" for name in rows.columns)
+            stored.merge(rows, same, source_alias="gone", target_alias="old").when_matched_delete().execute()
+            self._guard(table)
 
     def count(self, table: str) -> int:
         """How many rows the table has."""
@@ -185,8 +197,9 @@ class Lake:
                 path.chmod(0o600)
 
 
-def _linked(file: Path, target: Path) -> AddAction:
+def _linked(file: Path, target: Path, mode: int) -> AddAction:
     """The file under its name in the table; the other name stays, so that all of it can be repeated."""
+    file.chmod(mode)
     if not target.exists():
         os.link(file, target)
     told = target.stat()

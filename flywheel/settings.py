@@ -112,7 +112,7 @@ class Source(Frozen):
     path: str
     """A glob; `{home}` stands for the state folder."""
     format: Format = "auto"
-    """What its records look like; `auto` goes by the first record of each file."""
+    """What its records look like; `auto` looks at each record."""
     workload: str = ""
     """The workload of records that name none: all formats but the native one."""
     records: str = ""

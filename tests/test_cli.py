@@ -79,7 +79,7 @@ def test_a_bad_row_can_be_seen_and_comes_in_when_its_mapping_was_mended(tmp_path
     mended = SETTINGS.replace('rated = "stars"', 'rated = "stars"\nrated_range = [1, 5]')
     (tmp_path / "flywheel.toml").write_text(mended)
     retried = told(tmp_path, "quarantine", "retry", "--source", "chat")
-    assert (retried["accepted"], retried["quarantined"], retried["left"]) == (1, -1, 0)
+    assert (retried["records"], retried["accepted"], retried["quarantined"], retried["left"]) == (1, 1, 0, 0)
     assert retried["by_type"] == {"rated": 1, "response": 1}
     conserved(tmp_path / "home")
 

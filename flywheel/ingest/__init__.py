@@ -8,8 +8,8 @@ them; `parts` is one chunk done, `batch` decides and commits, `tally` counts, `s
 tries again what could not be read. What events mean belongs in `flywheel.signals`.
 """
 
-from flywheel.ingest.quarantine import one, quarantined, retry
+from flywheel.ingest.quarantine import one, quarantined, reasons, retry
 from flywheel.ingest.stage import ingest, ingest_paths
 from flywheel.ingest.tally import Taken, waiting
 
-__all__ = ["Taken", "ingest", "ingest_paths", "one", "quarantined", "retry", "waiting"]
+__all__ = ["Taken", "ingest", "ingest_paths", "one", "quarantined", "reasons", "retry", "waiting"]

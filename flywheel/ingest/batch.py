@@ -27,6 +27,7 @@ from flywheel.tables import Events, IngestFiles, Quarantine
 BATCH_BYTES = 400 * 2**20  # of logs
 BATCH_ROWS = 400_000
 FILE_ROWS = 25_000  # what a file is written with, at least, while there are more
+BAD_BYTES = 32 * 2**20  # of records that could not be read, before they are written
 FILES = IngestFiles.create_empty().schema
 NO_EVENTS = Events.create_empty()
 
@@ -46,7 +47,8 @@ class Batch:
         self.index: list[pl.DataFrame] = []  # of each row: what it takes to decide about it
         self._seen: set[str] = set()
         self._unwritten: list[pl.DataFrame] = []
-        self._files_written = 0
+        self._bad_unwritten: list[pl.DataFrame] = []
+        self._files_written = self._waiting = self._bad_bytes = 0
         self._rows = self._bytes = 0
         self._released: Sequence[str] = ()
 
@@ -69,16 +71,25 @@ class Batch:
         rows = part.rows.filter(new)
         self._rows += len(rows)
         self.index.append(tally.index(rows, part.records.filter(new), number))
-        if len(part.bad):
-            self._write("quarantine", number, part.bad)
+        self._bad_unwritten.append(part.bad)
+        self._bad_bytes += int(part.bad["raw"].bin.size().sum())
+        if self._bad_bytes > BAD_BYTES:
+            self._set_aside(number)
         self._unwritten.append(rows)
+        self._waiting += len(rows)
+
+    def _set_aside(self, number: int) -> None:
+        """Write what cannot be read where it waits for the commit."""
+        bad = pl.concat(self._bad_unwritten) if self._bad_unwritten else None
+        self._bad_unwritten, self._bad_bytes = [], 0
+        if bad is not None and len(bad):
+            self._write("quarantine", number, bad)
 
     def gathered(self, *, all: bool) -> tuple[int, pl.DataFrame] | None:
         """Rows to write into one file, and its number, once there are enough of them; at the end all that are left."""
-        rows = sum(map(len, self._unwritten))
-        if not rows or (rows < FILE_ROWS and not all):
+        if not self._waiting or (self._waiting < FILE_ROWS and not all):
             return None
-        gathered, self._unwritten = pl.concat(self._unwritten), []
+        gathered, self._unwritten, self._waiting = pl.concat(self._unwritten), [], 0
         self._files_written += 1
         return self._files_written, gathered
 
@@ -92,17 +103,16 @@ class Batch:
     def _path(self, table: str, number: int) -> Path:
         return self.folder / f"{table}-{number:06d}.parquet"
 
-    def release(self, left: pl.DataFrame, batches: Sequence[str], released: Sequence[str]) -> None:
-        """The records of this batch come out of quarantine; of those that went in with `batches`, `left` stay there."""
-        left.write_parquet(self.folder / "left.parquet")
-        (self.folder / "left.parquet").chmod(0o600)
-        (self.folder / "released.json").write_text(json.dumps(list(batches)))
-        self._released = released
+    def release(self, places: pl.DataFrame) -> None:
+        """The records of this batch come out of quarantine, from these places in it."""
+        places.write_parquet(self.folder / "released.parquet")
+        self._released = list(map(str, places.rows()))
 
     # ---- decide -----------------------------------------------------------------------------------------------------
 
     def close(self, time: datetime, told: tally.Tally) -> None:
         """Make the decision final: all of it or nothing of it."""
+        self._set_aside(len(self.chunks))
         index = pl.concat(self.index)
         stored = self._stored(index)
         index = index.join(stored, on="key", how="anti", maintain_order="left")
@@ -236,8 +246,7 @@ def commit(lake: Lake) -> None:
         lake.adopt("events", sorted(folder.glob("events-*.parquet")), batch)
         lake.flag("events", "id_conflict", flagged["key"].to_list())
         lake.adopt("quarantine", sorted(folder.glob("quarantine-*.parquet")), batch)
-        if (folder / "released.json").exists():
-            left = {"batch": json.loads((folder / "released.json").read_text())}
-            lake.replace("quarantine", pl.read_parquet(folder / "left.parquet"), left)
+        if (folder / "released.parquet").exists():
+            lake.remove("quarantine", pl.read_parquet(folder / "released.parquet"))
         lake.append("ingest_files", files, batch)
     shutil.rmtree(folder.rename(folder.with_name("half")))

@@ -24,6 +24,7 @@ from flywheel.ingest.reader import Rejected
 from flywheel.ingest.readers.table import nested
 from flywheel.ingest.streams import opened, stream_kind
 
+SETTLED = "!"  # behind the signature of a file that was read once more because it stayed as it was
 CHUNK_BYTES = 6 * 2**20  # of lines
 CHUNK_RECORDS = 2_000  # of a document
 
@@ -114,15 +115,20 @@ def _astray(file: File, place: Place) -> Iterator[Chunk]:
 
 
 def _whole(file: File, place: Place) -> Iterator[Chunk]:
-    """All records, when the file is not what it was; only the last chunk says how far the file is read."""
+    """All records, when the file is not what it was; only the last chunk says how far the file is read.
+
+    A table whose last row has no newline is read once more when it stayed as it was: then that row is whole.
+    """
     size, head = _signature(file)
-    if (place.end, place.head) == (size, head):
+    same = (place.end, place.head.removesuffix(SETTLED)) == (size, head)
+    settled = same and place.torn and files.suffix(file.path) in files.TABLES
+    if same and (not settled or place.head.endswith(SETTLED)):
         if place.torn:
-            yield Chunk(file=file, start=place, end=place.end, head=head, content=[], torn=True)
+            yield Chunk(file=file, start=place, end=place.end, head=place.head, content=[], torn=True)
         return
     start = Place(place.batch)
     documented = files.suffix(file.path) in files.DOCUMENTS
-    content = _grouped(documents(file.path)) if documented else _lines_of(file)
+    content = _grouped(documents(file.path, settled=settled)) if documented else _lines_of(file)
     last = Chunk(file=file, start=start, end=0, head="", content=[])
     for records, torn in content:
         if len(last.content):
@@ -130,7 +136,7 @@ def _whole(file: File, place: Place) -> Iterator[Chunk]:
         last = Chunk(file=file, start=start, end=0, head="", content=records, torn=torn)
         start = Place(start.batch, 0, "", start.records + len(records))
     if _signature(file) == (size, head):  # else it changed while it was read: again next time
-        last = replace(last, end=size, head=head)
+        last = replace(last, end=size, head=head + SETTLED * settled)
     yield last
 
 

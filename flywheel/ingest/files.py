@@ -17,7 +17,8 @@ from flywheel.lake import Lake
 from flywheel.settings import Source
 
 HEAD_BYTES = 4096
-DOCUMENTS = (".json", ".csv", ".tsv", ".parquet")
+TABLES = (".csv", ".tsv")
+DOCUMENTS = (".json", *TABLES, ".parquet")
 LINES = (".jsonl", ".ndjson", ".log")
 COMPRESSED = (".gz", ".zst")
 

@@ -24,6 +24,7 @@ from flywheel.ingest.rows import Row, frame, row, sealed
 from flywheel.tables import Quarantine
 
 AHEAD = timedelta(days=1)
+FEW = 150  # lines that are read one by one in the time it takes to ask DuckDB anything
 NATIVE = ("auto", "native")  # the formats of which a plain native line is one
 BAD = {name: dtype for name, dtype in Quarantine.create_empty().schema.items() if name != "batch"}
 
@@ -52,7 +53,7 @@ def read(chunk: Chunk, *, now: datetime, salt: str) -> Part:
     connection, latest = _connection(), now + AHEAD
     reader = reader_for(chunk.file.source)
     rows, taken = frame([]), np.empty(0, np.int64)
-    if isinstance(chunk.content, Lines) and chunk.file.source.format in NATIVE and len(chunk.content):
+    if isinstance(chunk.content, Lines) and chunk.file.source.format in NATIVE and len(chunk.content) > FEW:
         rows, plain = fast.plain(chunk.content, latest, connection)
         taken = plain.to_numpy()
     others, numbers, bad = _one_by_one(chunk, np.delete(np.arange(len(chunk.content)), taken), reader, latest)

@@ -18,7 +18,7 @@ from typing import Any
 from flywheel.errors import BadInput, Transient
 from flywheel.ingest.batch import Batch, commit, decided, left
 from flywheel.ingest.chunks import Chunk, chunks
-from flywheel.ingest.files import File, find, places
+from flywheel.ingest.files import DOCUMENTS, LINES, File, find, places
 from flywheel.ingest.parts import Part, read
 from flywheel.ingest.tally import Taken, Tally
 from flywheel.lake import Lake, locked
@@ -83,8 +83,16 @@ def ingest_paths(lake: Lake, paths: Sequence[Path], source: Source, *, now: date
     for path in paths:
         if not path.exists():
             raise BadInput("there is no such log file", seen=path, do="name files or folders that exist")
-    named = [source.model_copy(update={"path": glob.escape(str(path))}) for path in paths]
+    named = [source.model_copy(update={"path": _literally(path)}) for path in paths]
+    if not find(lake.home, named):
+        allowed = " ".join(DOCUMENTS + LINES) + ", also with .gz or .zst"
+        raise BadInput("there is no log file in there", seen=", ".join(map(str, paths)), allowed=allowed)
     return ingest(lake, named, now=now, **options)
+
+
+def _literally(path: Path) -> str:
+    """A pattern that matches this path and nothing else; `..` would give a file a second name."""
+    return glob.escape(os.path.abspath(path)).replace("{home}", "[{]home}")  # noqa: PTH100 (keeps links)
 
 
 def _batches(

@@ -7,7 +7,7 @@ WITH latest AS (
 responses AS (
     SELECT *, coalesce(user, 'conversation ' || conversation, 'answer ' || id) AS person,
         conversation IS NULL AS unnamed,
-        time - lag(time) OVER (PARTITION BY workload, user, conversation IS NULL ORDER BY time, id) AS gap
+        time - lag(time) OVER (PARTITION BY workload, person, unnamed ORDER BY time, id) AS gap
     FROM latest WHERE kind = 'response'
 ),
 sessions AS (

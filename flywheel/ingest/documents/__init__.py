@@ -19,8 +19,11 @@ from flywheel.ingest.streams import opened, stream_kind
 __all__ = ["Record", "Torn", "again", "documents"]
 
 
-def documents(path: Path) -> Iterator[Record | Torn]:
-    """All records of a file in their order; only a plain file can end in `Torn`, for no other can grow."""
+def documents(path: Path, *, settled: bool = False) -> Iterator[Record | Torn]:
+    """All records of a file in their order; only a plain file can end in `Torn`, for no other can grow.
+
+    A plain table's last row without its newline is whole when the file is `settled`: nobody wrote on it meanwhile.
+    """
     suffixes = [part.lower() for part in path.suffixes]
     packed = bool(suffixes) and suffixes[-1] in (".gz", ".zst")
     suffix = "".join(suffixes[-2:-1] if packed else suffixes[-1:])
@@ -29,24 +32,24 @@ def documents(path: Path) -> Iterator[Record | Torn]:
         return
     growing = stream_kind(path) == "plain"
     with opened(path) as stream:
-        yield from _records(suffix, Window(stream), growing)
+        yield from _records(suffix, Window(stream), growing, settled or not growing)
 
 
 def again(suffix: str, raw: bytes) -> Any | Rejected:
     """The value of one record from its raw bytes alone."""
     if suffix in (".json", ".parquet"):
         return strict.decode(raw)
-    found = list(_records(suffix, Window(io.BytesIO(raw)), False))
+    found = list(_records(suffix, Window(io.BytesIO(raw)), False, True))
     if len(found) == 1 and isinstance(found[0], Record):
         return found[0].value
     return Rejected(f"a header and one row are needed, these are {len(found)} rows")
 
 
-def _records(suffix: str, window: Window, growing: bool) -> Iterator[Record | Torn]:
+def _records(suffix: str, window: Window, growing: bool, settled: bool) -> Iterator[Record | Torn]:
     match suffix:
         case ".json":
             yield from json_values.values(window, growing)
         case ".csv" | ".tsv":
-            yield from table.rows(window, growing, b"," if suffix == ".csv" else b"\t")
+            yield from table.rows(window, growing, settled, b"," if suffix == ".csv" else b"\t")
         case _:
             raise ValueError(f"no documents in a {suffix or 'nameless'} file")

@@ -25,9 +25,9 @@ _ROW = {
 _QUOTE, _NEWLINE = b'"\n'
 
 
-def rows(window: Window, growing: bool, mark: bytes) -> Iterator[Record | Torn]:
+def rows(window: Window, growing: bool, settled: bool, mark: bytes) -> Iterator[Record | Torn]:
     """The rows below a header; a header that cannot name the cells makes the whole file one rejected record."""
-    found = _rows(window, mark)
+    found = _rows(window, mark, settled)
     header, closed = next(((cut, closed) for cut, closed in found if cut.raw.strip() or not closed), (None, True))
     if header is None:
         if window.broken:
@@ -67,11 +67,13 @@ def _named(
         yield lost(window, number + 1, "")
 
 
-def _rows(window: Window, mark: bytes) -> Iterator[tuple[Cut, bool]]:
-    """Each row that is not blank, and whether its end was seen: a newline, or the sound end of the file."""
+def _rows(window: Window, mark: bytes, settled: bool) -> Iterator[tuple[Cut, bool]]:
+    """Each row that is not blank, and whether its end was seen: a newline, or the end of a file that is settled."""
     while window.run(_BLANK):
         window.begin()
         closed = _row(window, mark)
+        if not settled and window.block[window.at : window.at + 1] != b"\n":
+            closed = False  # of `1,hel` nobody can tell whether it goes on
         yield window.take() if closed else window.rest(), closed
 
 

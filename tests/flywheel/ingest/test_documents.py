@@ -377,7 +377,8 @@ def test_rows_of_csv(tmp_path: Path, data: bytes, expected: list[Any], packed: s
     if suffix == ".tsv":
         data = data.replace(b",", b"\t")
         expected = json.loads(json.dumps(expected).replace("\\n,", "\\n\\t"))
-    records = found(tmp_path, f"a{suffix}{packed}", PACK[packed](data))
+    (tmp_path / f"a{suffix}{packed}").write_bytes(PACK[packed](data))
+    records = list(documents(tmp_path / f"a{suffix}{packed}", settled=True))
     assert seen(records) == expected
     for each in records:
         assert isinstance(each, Record)
@@ -385,6 +386,14 @@ def test_rows_of_csv(tmp_path: Path, data: bytes, expected: list[Any], packed: s
         assert row.split(b"\n")[-1] in data[each.offset :]
         value = again(suffix, each.raw)
         assert isinstance(value, Rejected) if isinstance(each.value, Rejected) else value == each.value
+
+
+@pytest.mark.parametrize("data", [b"a,b\n1,2\n3,hel", b'a,b\n1,2\n3,"hel"', b'a,b\n1,2\n"3'])
+def test_a_last_row_without_its_newline_may_go_on_until_the_file_is_settled(data: bytes, tmp_path: Path) -> None:
+    first, torn = found(tmp_path, "a.csv", data)
+    assert (first.value, torn) == ({"a": "1", "b": "2"}, Torn(8))  # pyright: ignore[reportAttributeAccessIssue]
+    settled = list(documents(tmp_path / "a.csv", settled=True))
+    assert seen(settled[1:]) == ([{"a": "3", "b": "hel"}] if b"hel" in data else ["torn"])
 
 
 def test_a_row_has_its_offset_and_can_be_read_alone(tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ import dataclasses
 import json
 import random
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -44,6 +44,13 @@ SALT = "salt"
 Bad = list[tuple[int, int, str, bytes]]
 
 # ---- both ways ------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(autouse=True, scope="module")
+def even_a_few_lines_are_read_fast() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(parts, "FEW", 0)
+        yield
 
 
 def chunk_of(folder: Path, data: bytes) -> Chunk:

@@ -1,7 +1,9 @@
 """What an ingest takes and tells, and that it takes it once: conservation, portions, quarantine, conflicts."""
 
 import gzip
+import json
 import random
+import re
 import stat
 from datetime import date
 from pathlib import Path
@@ -12,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from flywheel.errors import BadInput
-from flywheel.ingest import Taken, batch, chunks, ingest, ingest_paths, strict
+from flywheel.ingest import Taken, batch, chunks, ingest, ingest_paths, reasons, strict
 from flywheel.ingest.strict import decode
 from flywheel.lake import Lake
 from flywheel.settings import Source
@@ -255,3 +257,54 @@ def test_named_files_are_taken_as_logs_of_a_source(tmp_path: Path) -> None:
     assert Lake(tmp_path / "home").read("events")["source"].to_list() == ["mine"]
     with pytest.raises(BadInput, match=r"there is no such log file; saw `.*nothing`"):
         ingest_paths(Lake(tmp_path / "home"), [tmp_path / "nothing"], Source(name="mine", path=""), now=NOW)
+
+
+@pytest.mark.parametrize("first", ["{}", '{"prompt": "?", "response": "!"}', '{"kind": "rated"}'])
+def test_a_record_does_not_decide_how_those_behind_it_are_read(first: str, tmp_path: Path) -> None:
+    log(tmp_path, {"x": first.encode() + b"\n" + rated("a") + rated("b")})
+    assert take(tmp_path).accepted == 2
+    assert sorted(Lake(tmp_path).read("events")["id"]) == ["a", "b"]
+
+
+def test_any_number_of_records_may_come_into_conflict_at_once(tmp_path: Path) -> None:
+    """More than a predicate of Delta can name: it ended in a crash, at each ingest that followed too."""
+    many = 25_000
+    for file, value in (("x", 1), ("y", 0)):
+        log(tmp_path, {file: b"".join(rated(str(each), value) for each in range(many))})
+        take(tmp_path)
+    events = Lake(tmp_path).read("events")
+    assert events["id_conflict"].sum() == 2 * many
+    conserved(tmp_path)
+
+
+# ---- words for people who may not see the records -------------------------------------------------------------------
+
+
+def test_reasons_say_nothing_that_only_the_records_know(tmp_path: Path) -> None:
+    odd = {"jane@example.com": 1, "v": 1, "kind": "rated"}
+    log(
+        tmp_path, {"x": json.dumps(odd).encode() + b"\n" + rated("a", jane="Doe") + b'{"Jane Doe": 1, "Jane Doe": 2}\n'}
+    )
+    (tmp_path / "logs" / "y.csv").write_bytes(b"I am jane@example.com,my card is 4111111111111111\nwhat,else\n")
+    sources = [*SOURCES, Source(name="table", path="{home}/logs/*.csv", format="table", workload="drafts")]
+    taken = ingest(Lake(tmp_path), sources, now=NOW)
+    assert taken.quarantined == 4
+    told = reasons(Lake(tmp_path))
+    assert told["records"].sum() == 4
+    assert not re.search("(?i)jane|doe|4111|my card", " ".join(told["reason"])), told["reason"].to_list()
+    assert all(told["reason"].str.len_chars() > 10)
+
+
+def test_a_path_is_taken_literally_and_under_one_name(tmp_path: Path) -> None:
+    (tmp_path / "a{home}b").mkdir()
+    (tmp_path / "a{home}b" / "x.jsonl").write_bytes(rated("a") + b"bad\n")
+    lake, source = Lake(tmp_path / "state"), Source(name="app", path="")
+    assert ingest_paths(lake, [tmp_path / "a{home}b" / "x.jsonl"], source, now=NOW).records == 2
+    again = ingest_paths(lake, [tmp_path / "a{home}b" / ".." / "a{home}b"], source, now=NOW)
+    assert again.records == 0
+    assert lake.read("ingest_files")["file"].n_unique() == 1
+
+
+def test_a_folder_without_logs_is_refused_in_words(tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match=r"no log file in there.*\.jsonl"):
+        ingest_paths(Lake(tmp_path / "state"), [tmp_path], Source(name="app", path=""), now=NOW)

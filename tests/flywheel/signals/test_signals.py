@@ -124,6 +124,17 @@ def test_slices_follow_the_first_rule_that_matches_and_the_rest_is_counted(tmp_p
     assert dict(found.select("answer", "slice").iter_rows()) == {"a": "retail", "b": "vip", "c": "unassigned"}
 
 
+def test_answers_of_nobody_in_particular_are_conversations_of_their_own(tmp_path: Path) -> None:
+    """How they are called does not depend on what else was asked meanwhile: it may not have been logged yet."""
+    lone = [answer(id, minute, user=None, conversation=None) for id, minute in (("a", 0), ("b", 5), ("c", 3 * DAY))]
+    for home, events in (("all", lone), ("some", lone[1:2])):
+        (tmp_path / home).mkdir()
+        lake = take(tmp_path / home, events)
+        settings = read(tmp_path / home)
+        talks = derive_days(lake, settings, stale_days(lake, settings)).exchanges["conversation"]
+        assert set(talks) == {f"answer {event.id} session 1" for event in events}
+
+
 def test_a_conversation_nobody_named_is_one_users_exchanges_without_an_idle_gap(tmp_path: Path) -> None:
     hours = {"a": 0, "b": 1, "c": 60}
     lake = take(tmp_path, [answer(name, 60 * hour, conversation=None, user="u") for name, hour in hours.items()])
