@@ -72,7 +72,7 @@ class Batch:
         self._rows += len(rows)
         self.index.append(tally.index(rows, part.records.filter(new), number))
         self._bad_unwritten.append(part.bad)
-        self._bad_bytes += int(part.bad["raw"].bin.size().sum())
+        self._bad_bytes += int(part.bad["raw"].bin.size().sum()) + 256 * len(part.bad)
         if self._bad_bytes > BAD_BYTES:
             self._set_aside(number)
         self._unwritten.append(rows)

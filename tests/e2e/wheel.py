@@ -12,7 +12,7 @@ from flywheel.settings import REPOSITORY
 
 LIGHT = {
     "base": {"examples": 1600, "epochs": 1},
-    "users": 110,
+    "users": 130,
     "requests": {"reply-drafts": 2.5, "call-notes": 1.8},
 }
 
