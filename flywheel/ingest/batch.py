@@ -24,8 +24,8 @@ from flywheel.ingest.rows import identity
 from flywheel.lake import Lake, conforming, validated
 from flywheel.tables import Events, IngestFiles, Quarantine
 
-BATCH_BYTES = 400 * 2**20  # of logs
-BATCH_ROWS = 400_000
+BATCH_BYTES = 300 * 2**20  # of logs
+BATCH_ROWS = 300_000
 FILE_ROWS = 25_000  # what a file is written with, at least, while there are more
 BAD_BYTES = 32 * 2**20  # of records that could not be read, before they are written
 FILES = IngestFiles.create_empty().schema
