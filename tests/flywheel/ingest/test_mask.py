@@ -262,6 +262,34 @@ def test_what_is_planted_is_masked_as_what_it_is() -> None:
 # ---- what is clean -------------------------------------------------------------------------------------------------
 
 
+CLEAN = [
+    "127.0.0.1:8000",
+    "0.0.0.0",
+    "http://localhost:3000/a@b",
+    "@app.route('/users')",
+    "git@github.com:acme/site.git",
+    "std::vector<int>::iterator",
+    "aa:bb:cc:dd:ee:ff",
+    "image@2x.png",
+    "password = getpass()",
+    "password=password, token=token",
+    "api_key = os.environ['API_KEY']",
+    "token = tokens[0]",
+    "max_tokens: 1024",
+    "the password is wrong",
+    "if password == stored:",
+    "SECRET=${SECRET}",
+    "for i in range(1000000):",
+    "x[1:2, ::2]",
+    "sum(a*b for a, b in zip(xs, ys))",
+    "call get_user(12345678)",
+    "call function 20260105",
+    "text 100 200 300",
+    "ring 3 of 12",
+    "SELECT * FROM t WHERE id = 4815162342",
+]
+
+
 def clean_item(draw: Draw) -> str:
     day = f"20{draw.randint(10, 39)}-{draw.randint(1, 12):02d}-{draw.randint(1, 28):02d}"
     time = f"{draw.randint(0, 23):02d}:{draw.randint(0, 59):02d}:{draw.randint(0, 59):02d}"
@@ -325,30 +353,7 @@ def clean_item(draw: Draw) -> str:
             f"[{digits[:4]}, {digits[4:8]}, {digits[8:12]}, {digits[12:16]}]",
             f"flight HAT{digits[:3]} seat {digits[:2]}A",
             f"reservation {some(draw, UPPER + DIGITS, 6)}",
-            "127.0.0.1:8000",
-            "0.0.0.0",
-            "http://localhost:3000/a@b",
-            "@app.route('/users')",
-            "git@github.com:acme/site.git",
-            "std::vector<int>::iterator",
-            "aa:bb:cc:dd:ee:ff",
-            "image@2x.png",
-            "password = getpass()",
-            "password=password, token=token",
-            "api_key = os.environ['API_KEY']",
-            "token = tokens[0]",
-            "max_tokens: 1024",
-            "the password is wrong",
-            "if password == stored:",
-            "SECRET=${SECRET}",
-            "for i in range(1000000):",
-            "x[1:2, ::2]",
-            "sum(a*b for a, b in zip(xs, ys))",
-            "call get_user(12345678)",
-            "call function 20260105",
-            "text 100 200 300",
-            "ring 3 of 12",
-            "SELECT * FROM t WHERE id = 4815162342",
+            *CLEAN,
         ]
     )
 

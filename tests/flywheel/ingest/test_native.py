@@ -107,7 +107,7 @@ def test_a_bad_record_is_rejected_in_words(record: object, words: str) -> None:
 @example({**RESPONSE, "prompt": [[], None, {"role": {}}]})
 def test_no_value_at_all_makes_the_reader_raise(value: Any) -> None:
     assume(sound(value))
-    holds(native, value)
+    assert holds(native, value)
 
 
 @settings(deadline=None)

@@ -206,7 +206,7 @@ def test_a_bad_run_is_rejected_in_words(changes: dict[str, Any], words: str) -> 
 @example({**RUN, "traj": [{"role": "assistant", "content": [{"type": "text", "text": "hi"}], "tool_calls": []}]})
 def test_no_value_at_all_makes_the_reader_raise(value: Any) -> None:
     assume(sound(value))
-    holds(read, value)
+    assert holds(read, value)
 
 
 @given(order=st.permutations(list(RUN)))
@@ -228,4 +228,4 @@ def test_every_real_run_is_read_whole() -> None:
     answered = {event.id for event in read_as if isinstance(event, Response)}
     assert {tool.answer for tool in tool_calls} <= answered
     for run in runs[::50]:
-        holds(read, run)
+        assert holds(read, run)

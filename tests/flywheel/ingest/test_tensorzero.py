@@ -273,7 +273,7 @@ def test_a_bad_record_is_rejected_in_words(record: dict[str, Any], words: str) -
 @example({**CHAT, "input": {"messages": [{"role": "user", "content": [{"type": "template"}, None, [], 1.5]}]}})
 def test_no_value_at_all_makes_the_reader_raise(value: Any) -> None:
     assume(sound(value))
-    holds(read, value)
+    assert holds(read, value)
 
 
 # ---- the fixture of TensorZero's own repository ---------------------------------------------------------------------
@@ -296,7 +296,7 @@ def test_every_real_record_is_one_event(rows: list[dict[str, Any]], events: list
     assert [row for row in rows if not recognises(row) or isinstance(read(row), Rejected)] == []
     assert len({(event.kind, event.id) for event in events}) == len(events) == 6583
     for row in rows[::50]:
-        holds(read, row)
+        assert holds(read, row)
 
 
 @needs_real_data
@@ -304,7 +304,7 @@ def test_every_real_record_is_one_event(rows: list[dict[str, Any]], events: list
 def test_no_real_record_changed_makes_the_reader_raise(rows: list[dict[str, Any]], data: st.DataObject) -> None:
     value = data.draw(mutated(data.draw(st.sampled_from(rows))))
     assume(sound(value))
-    holds(read, value)
+    assert holds(read, value)
 
 
 @needs_real_data

@@ -1,0 +1,46 @@
+"""What all commands share: where they print, how they read the wheel, and their common options."""
+
+import sys
+from typing import Annotated, Any
+
+import polars as pl
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from flywheel import settings
+from flywheel.lake import Lake
+from flywheel.status import as_json
+
+# A log file has no width of its own; the closing table needs this much.
+people = Console(stderr=True, width=None if sys.stderr.isatty() else 120)
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="The wheel from the command line: every stage without Dagster, the demo, and the two UIs.",
+)
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")]
+Named = Annotated[str, typer.Argument(help="A workload of flywheel.toml.")]
+
+
+def wheel() -> tuple[settings.Settings, Lake]:
+    read = settings.load()
+    return read, Lake(read.home)
+
+
+def say(told: dict[str, Any], json_out: bool) -> None:
+    if json_out:
+        typer.echo(as_json(told))
+        return
+    for name, value in told.items():
+        people.print(f"{name:>15}  {value}", markup=False, highlight=False, soft_wrap=True)
+
+
+def listed(found: pl.DataFrame, title: str, most: int = 50) -> Table:
+    """The first rows as a table for people."""
+    table = Table(*found.columns, title=f"{title}: {len(found)}", title_justify="left")
+    for row in found.head(most).iter_rows():
+        table.add_row(*(escape(str(value)) for value in row))
+    return table

@@ -1,0 +1,78 @@
+"""The stages behind ingest, each by itself: derive, train, gate."""
+
+import json
+from typing import Any
+
+from flywheel import checkpoint, process, settings
+from flywheel.cli.common import AsJson, Named, app, say, wheel
+from flywheel.errors import FlywheelError
+from flywheel.lake import Lake
+
+
+@app.command()
+def derive(json_out: AsJson = False) -> None:
+    """Signals and records of every day that the log or a rule has outgrown."""
+    read, lake = wheel()
+    say(_derive(lake, read), json_out)
+
+
+@app.command()
+def train(workload: Named, json_out: AsJson = False) -> None:
+    """Cut the workload's dataset at its cutoff and train a candidate on it."""
+    from flywheel.datasets import cut
+    from flywheel.registry import Registry, fail
+    from flywheel.training.stage import keep, plan
+
+    read, lake = wheel()
+    rules, registry = read.workload(workload), Registry(read.home)
+    _derive(lake, read)
+    made = cut(lake, workload, rules)
+    base = checkpoint.locate(read.base_model(workload))
+    champion = registry.ensure_champion(workload, base)
+    start = registry.path(champion) if rules.start_from == "champion" else base
+    training = plan(lake, workload, rules, start=start, tracking_uri=registry.tracking_uri)
+    try:
+        result = process.run("training", training.folder, training.job) if training.job else None
+    except FlywheelError as error:
+        fail(lake, workload, str(error))
+        raise
+    kept = keep(lake, training, result).row(0, named=True)
+    told = {key: kept[key] for key in ("workload", "cycle", "dataset", "folder", "fingerprint", "reason", "seconds")}
+    say(told | {"rows": len(made.rows), "metrics": json.loads(kept["metrics"])}, json_out)
+
+
+@app.command()
+def gate(workload: Named, json_out: AsJson = False) -> None:
+    """Judge the workload's latest candidate against its champion, and register it if it won."""
+    from flywheel.datasets import frozen
+    from flywheel.gate import stage
+    from flywheel.health import measure
+    from flywheel.registry import Registry, conclude
+
+    read, lake = wheel()
+    rules, registry = read.workload(workload), Registry(read.home)
+    champion = registry.ensure_champion(workload, checkpoint.locate(read.base_model(workload)))
+    items = frozen(lake, workload, rules)
+    for model, folder in stage.contestants(lake, workload, champion.fingerprint, registry.path(champion)).items():
+        if asked := stage.unanswered(lake, items, model, rules.gate):
+            result = process.run("gate", read.home / "gate" / model, stage.questions(folder, asked, rules.gate))
+            stage.keep_answers(lake, model, rules.gate, result["answers"])
+    judged = stage.judge_cycle(lake, workload, rules, champion.fingerprint)
+    ended = conclude(lake, registry, workload, read)
+    measure(lake, workload)
+    say({**judged.verdict.row(0, named=True), "registered": ended["registered"]}, json_out)
+
+
+def _derive(lake: Lake, read: settings.Settings) -> dict[str, Any]:
+    from flywheel import records, signals
+
+    days = signals.stale_days(lake, read)
+    derived = signals.derive_days(lake, read, days) if days else None
+    again = records.stale_days(lake, read)
+    made = records.derive_days(lake, read, again) if again else {}
+    counts = {"exchanges": len(derived.exchanges), "signals": len(derived.signals)} if derived else {}
+    return {
+        "days": [str(day) for day in sorted({*days, *again})],
+        **counts,
+        **{kind: len(rows) for kind, rows in made.items()},
+    }
