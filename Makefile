@@ -8,7 +8,7 @@ export FLYWHEEL_HOME ?= $(CURDIR)/.flywheel
 export DAGSTER_HOME := $(CURDIR)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-slow check format bench ui constraints
+.PHONY: help setup demo test test-slow check format bench bench-derive ui constraints
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -49,6 +49,9 @@ format: setup  ## put the code in shape
 		$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[bench]'; \
 	fi
 	@touch $@
+
+bench-derive: setup  ## from events to records beside named peers: some twenty minutes, 6 GB of disk for a while
+	@$(BIN)/python -m benchmarks.derive
 
 bench: .venv/bench  ## side-by-side ratios against named peers: about ten minutes, 25 GB of disk for a while
 	@$(BIN)/python -m benchmarks.ingest

@@ -38,14 +38,15 @@ ingest = dg.define_asset_job(
 )
 derive = dg.define_asset_job(
     "derive",
-    selection=dg.AssetSelection.groups("signals", "records"),
+    selection=dg.AssetSelection.groups("signals", "records") - dg.AssetSelection.assets("failure_map"),
     description="Signals and records of some days; runs by itself when the log has outgrown them.",
 )
 cycle = dg.define_asset_job(
     "cycle",
-    selection=dg.AssetSelection.groups("datasets", "training", "gate", "health") | dg.AssetSelection.assets("cycles"),
+    selection=dg.AssetSelection.groups("datasets", "training", "gate", "health")
+    | dg.AssetSelection.assets("cycles", "failure_map"),
     hooks={tell_failure},
-    description="One turn of the wheel for one workload: dataset, checkpoint, verdict, registration, rates.",
+    description="One turn of the wheel for one workload: dataset, checkpoint, verdict, registration, rates, failures.",
 )
 play = dg.define_asset_job(
     "play",

@@ -14,6 +14,7 @@ ASSETS = [
     ingest.ingest_logs,
     signals.derive_signals,
     records.derive_records,
+    records.failure_map,
     datasets.eval_items,
     datasets.dataset_rows,
     training.checkpoints,

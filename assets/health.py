@@ -7,6 +7,7 @@ from flywheel.health import measure
 from assets.metadata import bars, rows, spec
 from assets.partitions import WORKLOADS
 from assets.resources import Wheel
+from assets.signals import KEYS
 
 
 @dg.asset(
@@ -18,7 +19,7 @@ from assets.resources import Wheel
     partitions_def=WORKLOADS,
     deps=[
         "cycles",
-        *(dg.AssetDep(name, partition_mapping=dg.AllPartitionMapping()) for name in ("exchanges", "signals")),
+        *(dg.AssetDep(name, partition_mapping=dg.AllPartitionMapping()) for name in ("exchanges", *KEYS.values())),
     ],
     metadata=dict(spec("rates").metadata),
 )

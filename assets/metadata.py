@@ -1,7 +1,7 @@
 """What people see on an asset: columns, row count, a few rows, a small plot. SVG, so that nothing is fetched."""
 
 import base64
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from html import escape
 from typing import Any
 
@@ -10,6 +10,8 @@ import polars as pl
 from flywheel.tables import TABLES
 
 SHORT = 60
+WIDE = 160
+"""Room for the names beside bars."""
 
 
 def columns(table: str) -> dg.TableSchema:
@@ -52,12 +54,12 @@ def bars(values: Mapping[str, float]) -> dg.MarkdownMetadataValue:
     """Horizontal bars, one a name."""
     top = max([*values.values(), 1e-12])
     drawn = "".join(
-        f'<text x="0" y="{18 * row + 13}">{escape(name)}</text>'
-        f'<rect x="110" y="{18 * row + 3}" width="{160 * value / top:.0f}" height="12" fill="#4f43dd"/>'
-        f'<text x="{116 + 160 * value / top:.0f}" y="{18 * row + 13}">{value:g}</text>'
+        f'<text x="0" y="{18 * row + 13}">{escape(name[:26])}</text>'
+        f'<rect x="{WIDE}" y="{18 * row + 3}" width="{160 * value / top:.0f}" height="12" fill="#4f43dd"/>'
+        f'<text x="{WIDE + 6 + 160 * value / top:.0f}" y="{18 * row + 13}">{value:g}</text>'
         for row, (name, value) in enumerate(values.items())
     )
-    return _svg(drawn, width=330, height=18 * len(values) + 4)
+    return _svg(drawn, width=WIDE + 220, height=18 * len(values) + 4)
 
 
 def curve(points: Sequence[float]) -> dg.MarkdownMetadataValue:
@@ -71,6 +73,16 @@ def curve(points: Sequence[float]) -> dg.MarkdownMetadataValue:
         width=270,
         height=92,
     )
+
+
+def progress(context: dg.AssetExecutionContext, what: str) -> Callable[[int, int], None]:
+    """Tells in the run's log how far a long derivation is."""
+
+    def tell(done: int, of: int) -> None:
+        if of > 1:
+            context.log.info(f"{what} {done} of {of}")
+
+    return tell
 
 
 def _svg(drawn: str, *, width: int, height: int) -> dg.MarkdownMetadataValue:

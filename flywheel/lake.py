@@ -9,11 +9,14 @@ import fcntl
 import json
 import os
 import re
+import shutil
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import dataframely as dy
 import duckdb
@@ -37,9 +40,15 @@ PARTITIONS = {
     "rankings": ["day"],
     "labels": ["day"],
     "demonstrations": ["day"],
+    "failure_cases": ["day"],
+    "knowledge_gaps": ["day"],
     "eval_items": ["workload"],
     "dataset_rows": ["workload"],
 }
+
+FILES = {"file": pl.String, "rows": pl.Int64, "low": pl.Datetime("us", "UTC"), "high": pl.Datetime("us", "UTC")}
+MEMORY = "1GB"
+"""What a query over a whole log may hold; beyond it DuckDB goes on in files."""
 
 # Tables that hold unmasked bytes: nobody but their owner may look into their folder or their files.
 PRIVATE = {"quarantine"}
@@ -105,6 +114,10 @@ class Lake:
         """Add rows that nothing else will ever match; a log of what was seen."""
         self._write(table, frame, mode="append")
 
+    def overwrite(self, table: str, frame: pl.DataFrame) -> None:
+        """Exchange the whole table, of those that stay small."""
+        self._write(table, frame, mode="overwrite")
+
     def replace(self, table: str, frame: pl.DataFrame, where: Where) -> None:
         """Exchange the rows whose columns hold one of the values in `where` for those of `frame`."""
         stray = frame.filter(~_matches(where))
@@ -144,13 +157,108 @@ class Lake:
 
     def sql(self, query: str, **frames: pl.DataFrame) -> pl.DataFrame:
         """A DuckDB query over every table by name, and over `frames`, which may stand in for tables of that name."""
-        with connect() as connection:
-            for table in TABLES:
-                if table not in frames and table in query:
-                    self._view(connection, table)
+        tables = [table for table in TABLES if table not in frames and table in query]
+        with self.session(*tables) as connection:
             for name, frame in frames.items():
                 connection.register(name, frame.to_arrow())
             return connection.sql(query).pl()
+
+    @contextmanager
+    def session(self, *tables: str, memory: str = "") -> Iterator[duckdb.DuckDBPyConnection]:
+        """DuckDB with these tables as views; beyond `memory` it goes on in files below the state folder."""
+        with connect() as connection:
+            if memory:
+                connection.execute(f"SET memory_limit = '{memory}'")
+                connection.execute(f"SET temp_directory = '{self.home / 'spill' / str(os.getpid())}'")
+                connection.execute("SET preserve_insertion_order = false")
+            for table in tables:
+                self._view(connection, table)
+            yield connection
+
+    def files(self, table: str, since: int = -1) -> pl.DataFrame:
+        """The table's files that came after version `since`, with their rows and the times they span, where known."""
+        stored = self._open(table)
+        if stored is None:
+            return pl.DataFrame(schema=FILES)
+        before = self._open(table, since) if since >= 0 else None
+        told = stored.get_add_actions(flatten=True)
+        columns = {name: told.column(name).to_pylist() for name in told.schema.names if name in ("path", "num_records")}
+        low, high = (
+            told.column(name).to_pylist() if name in told.schema.names else [None] * told.num_rows
+            for name in ("min.time", "max.time")
+        )
+        known = set() if before is None else set(before.file_uris())
+        rows = {
+            "file": [str(self.root / table / path) for path in columns["path"]],
+            "rows": columns["num_records"],
+            "low": low,
+            "high": high,
+        }
+        return pl.DataFrame(rows, schema=FILES).filter(~pl.col("file").is_in(list(known)))
+
+    def stage(self, table: str, frame: pl.DataFrame, folder: Path) -> None:
+        """Put rows, checked against their contract, aside in `folder`, a Parquet file for each day."""
+        days = storable(validated(table, frame)).partition_by("day", as_dict=True, include_key=False)
+        for (day,), rows in days.items():
+            into = folder / table / f"day={day}"
+            into.mkdir(parents=True, exist_ok=True)
+            rows.write_parquet(into / f"{uuid4().hex}.parquet", compression="zstd")
+
+    def publish(
+        self, table: str, folder: Path, *, days: Sequence[date] | None = None, gone: pl.DataFrame | None = None
+    ) -> None:
+        """Exchange rows for those put aside, in one commit: all rows, those of `days`, or of them those in `gone`.
+
+        `gone` holds values of some columns: rows that agree with one of its rows in all of them go.
+        """
+        staged = folder / table
+        touched = None if days is None else sorted({*days, *_days_of(staged)})
+        old = self._of_days(table, touched)
+        if gone is not None and old:
+            staged = self._merged(table, staged, old, gone)
+        self._commit_files(table, staged, old)
+
+    def _merged(self, table: str, staged: Path, old: Sequence[Path], gone: pl.DataFrame) -> Path:
+        """The staged rows, and of the old ones those that stay."""
+        names = ", ".join(storable(_contract(table).create_empty()).columns)
+        merged = staged.with_name(f"{table}-merged")
+        shutil.rmtree(merged, ignore_errors=True)
+        merged.parent.mkdir(parents=True, exist_ok=True)
+        sources = [[str(file) for file in old], [str(file) for file in staged.rglob("*.parquet")]]
+        kept, fresh = (
+            f"read_parquet({files}, hive_partitioning = true, hive_types = {{day: DATE}})" for files in sources
+        )
+        query = f"SELECT {names} FROM {kept} ANTI JOIN gone USING ({', '.join(gone.columns)})"
+        if sources[1]:
+            query += f" UNION ALL SELECT {names} FROM {fresh}"
+        with self.session(memory=MEMORY) as connection:
+            connection.register("gone", gone.to_arrow())
+            connection.execute(f"COPY ({query}) TO '{merged}' (FORMAT parquet, COMPRESSION zstd, PARTITION_BY (day))")
+        return merged
+
+    def _of_days(self, table: str, days: Sequence[date] | None) -> list[Path]:
+        files = self.files(table)["file"]
+        folders = None if days is None else {f"day={day}" for day in days}
+        return [Path(file) for file in files if folders is None or Path(file).parent.name in folders]
+
+    def _commit_files(self, table: str, staged: Path, old: Sequence[Path]) -> None:
+        """One commit: the old files go, those in `staged` come, under names of their own."""
+        root = self.root / table
+        schema = storable(_contract(table).create_empty()).to_arrow().schema
+        stored = self._open(table) or DeltaTable.create(root, schema, partition_by=PARTITIONS[table])
+        actions: list[AddAction | RemoveAction] = []
+        for file in sorted(staged.rglob("*.parquet")):
+            day = file.parent.name.removeprefix("day=")
+            target = root / file.parent.name / f"{uuid4().hex}.parquet"
+            target.parent.mkdir(exist_ok=True)
+            actions.append(_linked(file, target, 0o644, day))
+        now = int(time.time() * 1000)
+        for file in old:
+            day = file.parent.name.removeprefix("day=")
+            where = str(file.relative_to(root))
+            actions.append(RemoveAction(where, True, now, file.stat().st_size, {"day": day}))
+        if actions:
+            stored.create_write_transaction(actions, "append", stored.schema(), partition_by=PARTITIONS[table])
 
     def _view(self, connection: duckdb.DuckDBPyConnection, table: str) -> None:
         """The files of the table's present version, read by DuckDB itself so that it skips what nobody asks for."""
@@ -197,14 +305,31 @@ class Lake:
                 path.chmod(0o600)
 
 
-def _linked(file: Path, target: Path, mode: int) -> AddAction:
+def _linked(file: Path, target: Path, mode: int, day: str = "") -> AddAction:
     """The file under its name in the table; the other name stays, so that all of it can be repeated."""
     file.chmod(mode)
     if not target.exists():
         os.link(file, target)
-    told = target.stat()
-    counted = json.dumps({"numRecords": pq.read_metadata(target).num_rows})
-    return AddAction(target.name, told.st_size, {}, int(told.st_mtime * 1000), True, counted)
+    told, held = target.stat(), pq.read_metadata(target)
+    name = f"day={day}/{target.name}" if day else target.name
+    counted = json.dumps({"numRecords": held.num_rows, **_span(held)})
+    return AddAction(name, told.st_size, {"day": day} if day else {}, int(told.st_mtime * 1000), True, counted)
+
+
+def _span(held: pq.FileMetaData) -> dict[str, dict[str, str]]:
+    """The first and the last time in a file, so that readers skip it when they ask for another."""
+    names = [held.schema.column(number).path for number in range(held.num_columns)]
+    if "time" not in names or not held.num_row_groups:
+        return {}
+    groups = [held.row_group(group).column(names.index("time")).statistics for group in range(held.num_row_groups)]
+    if not all(group and group.has_min_max for group in groups):
+        return {}
+    ends = {"minValues": min(group.min for group in groups), "maxValues": max(group.max for group in groups)}
+    return {name: {"time": moment.strftime("%Y-%m-%dT%H:%M:%S.%fZ")} for name, moment in ends.items()}
+
+
+def _days_of(staged: Path) -> list[date]:
+    return [date.fromisoformat(folder.name.removeprefix("day=")) for folder in staged.glob("day=*")]
 
 
 def validated(table: str, frame: pl.DataFrame) -> pl.DataFrame:

@@ -104,13 +104,20 @@ class Quarantine(dy.Schema):
 
 
 class Exchanges(dy.Schema):
-    """One request with the response the user saw; siblings share `parent`; `final` is what the user kept."""
+    """One request with the response the user saw; siblings share `parent`; `final` is what the user kept.
+
+    `since` and `until` are the first and the last event of its conversation, `turn` counts the requests in it, `task`
+    is the parent of its first answer, or what the answer's tag `run_of` names: runs of one task share it.
+    """
 
     workload = dy.String(primary_key=True)
     answer = dy.String(primary_key=True)
     day = dy.Date(nullable=False)
     time = _time(nullable=False)
     conversation = dy.String(nullable=False)
+    named = dy.Bool(nullable=False)
+    task = dy.String(nullable=False)
+    turn = dy.Int64(nullable=False)
     parent = dy.String(nullable=False)
     attempt = dy.Int64(nullable=False)
     user = dy.String(nullable=False)
@@ -122,50 +129,113 @@ class Exchanges(dy.Schema):
     model = dy.String(nullable=False)
     model_version = dy.String(nullable=True)
     arm = dy.String(nullable=True)
+    refused = dy.Bool(nullable=False)
+    shown_ms = dy.Float64(nullable=True)
+    outcome = dy.Float64(nullable=True)
+    since = _time(nullable=False)
+    until = _time(nullable=False)
     closed = dy.Bool(nullable=False)
     may_train = dy.Bool(nullable=False)
     event_ids = dy.List(dy.String(), nullable=False)
 
 
-SIGNAL_KINDS = ["acceptance", "edit", "regeneration", "rating", "rephrase", "abandonment"]
+SIGNAL_KINDS = [
+    "acceptance",
+    "edit",
+    "regeneration",
+    "rephrase",
+    "correction",
+    "abandonment",
+    "dismissal",
+    "rating",
+    "refusal",
+    "tool_failure",
+    "retrieval_miss",
+]
 
 
 class Signals(dy.Schema):
-    """A typed reading of an exchange, with the detector's version and the events (their keys) it was read from."""
+    """A typed reading of an exchange, with the detector's version and the events (their keys) it was read from.
+
+    `about` tells several of one kind on one answer apart: the rater, the tool call. `detail` is the reading in a word.
+    `confidence` is how sure the reading is, `weight` how much it counts where it is trained on.
+    """
 
     workload = dy.String(primary_key=True)
     answer = dy.String(primary_key=True)
-    kind = dy.Enum(SIGNAL_KINDS, primary_key=True)
+    kind = dy.String(primary_key=True)
+    about = dy.String(primary_key=True)
     day = dy.Date(nullable=False)
     conversation = dy.String(nullable=False)
     user = dy.String(nullable=False)
     slice = dy.String(nullable=False)
     model_version = dy.String(nullable=True)
     value = dy.Float64(nullable=False)
+    detail = dy.String(nullable=True)
     text = dy.String(nullable=True)
     other = dy.String(nullable=True)
     confidence = dy.Float64(nullable=False, min=0, max=1)
+    weight = dy.Float64(nullable=False, min=0, max=1)
     audited = dy.Bool(nullable=False)
     detector = dy.String(nullable=False)
     event_ids = dy.List(dy.String(), nullable=False)
 
 
+class Audits(dy.Schema):
+    """What a person said of a signal they were shown: whether it reads right, and how sure the wheel was then."""
+
+    workload = dy.String(primary_key=True)
+    answer = dy.String(primary_key=True)
+    kind = dy.String(primary_key=True)
+    about = dy.String(primary_key=True)
+    detector = dy.String(primary_key=True)
+    detail = dy.String(nullable=True)
+    confidence = dy.Float64(nullable=False, min=0, max=1)
+    label = dy.Bool(nullable=False)
+
+
+class Waiting(dy.Schema):
+    """Feedback whose answer no source has logged yet; it is joined when the answer arrives."""
+
+    key = dy.String(primary_key=True)
+    workload = dy.String(nullable=False)
+    answer = dy.String(nullable=True)
+    conversation = dy.String(nullable=True)
+    time = _time(nullable=False)
+
+
+class Touched(dy.Schema):
+    """What a derivation has replaced, for the stage that follows: a conversation, the parent or the task of an answer.
+
+    A row without a unit means everything.
+    """
+
+    batch = dy.Int64(nullable=False)
+    workload = dy.String(nullable=True)
+    unit = dy.String(nullable=True)
+
+
 class Derivations(dy.Schema):
-    """Which state of the log a stage last derived each day from; a day whose fingerprint differs is stale."""
+    """How far a stage has derived: the version of what it reads, its rules, and each workload's watermark (JSON)."""
 
     stage = dy.Enum(["signals", "records"], primary_key=True)
-    day = dy.Date(primary_key=True)
-    fingerprint = dy.String(nullable=False)
+    version = dy.Int64(nullable=False)
+    rules = dy.String(nullable=False)
+    watermarks = dy.String(nullable=False)
 
 
 # ---- records --------------------------------------------------------------------------------------------------------
 
 
 class Record(dy.Schema):
-    """What every training record carries: the rule that made it, its version, and the events it came from."""
+    """What every training record carries: the rule that made it, its version, and the events it came from.
+
+    `unit` is what it was derived from as a whole: one conversation, the answers to one parent, the runs of one task.
+    """
 
     id = dy.String(primary_key=True)
     workload = dy.String(nullable=False)
+    unit = dy.String(nullable=False)
     day = dy.Date(nullable=False)
     conversation = dy.String(nullable=False)
     user = dy.String(nullable=False)
@@ -180,16 +250,21 @@ class Record(dy.Schema):
 
 
 class Pairs(Record):
-    """The user preferred `chosen` to `rejected` as an answer to `prompt`."""
+    """The user preferred `chosen` to `rejected` as an answer to `prompt`.
+
+    Both sides of a `trajectory` are messages as JSON text, what followed the prompt in two runs; else they are texts.
+    """
 
     chosen = dy.String(nullable=False)
     rejected = dy.String(nullable=False)
+    trajectory = dy.Bool(nullable=False)
 
 
 class Rankings(Record):
-    """Answers to one prompt; the first is preferred to each of the others, which have no order among them."""
+    """Answers to one prompt in partial order: a smaller rank is preferred to a greater, equal ranks are no order."""
 
     responses = dy.List(dy.String(), nullable=False)
+    ranks = dy.List(dy.Int64(), nullable=False)
 
 
 class Labels(Record):
@@ -200,9 +275,63 @@ class Labels(Record):
 
 
 class Demonstrations(Record):
-    """What the answer should have been, in the user's own hand."""
+    """What the answer should have been, in the user's own hand; a `trajectory` is the messages of a run that worked."""
 
     completion = dy.String(nullable=False)
+    trajectory = dy.Bool(nullable=False)
+
+
+class FailureCases(Record):
+    """An answer that failed someone: how, at which turn of how many, and which answers may have caused it.
+
+    Not a training row: something to look at, to cluster, to make eval items of. `suspects` is JSON: each answer of the
+    conversation that may be at fault, with its share of the suspicion; the shares sum to 1.
+    """
+
+    failure = dy.String(nullable=False)
+    detail = dy.String(nullable=True)
+    answer = dy.String(nullable=False)
+    request = dy.String(nullable=False)
+    response = dy.String(nullable=False)
+    said = dy.String(nullable=True)
+    turn = dy.Int64(nullable=False)
+    turns = dy.Int64(nullable=False)
+    suspects = dy.String(nullable=False)
+
+
+class KnowledgeGaps(Record):
+    """A correction that brought facts the model could not have known: work for retrieval, not for training.
+
+    `missing` are the facts; a `doubtful` one is for a person to decide.
+    """
+
+    answer = dy.String(nullable=False)
+    request = dy.String(nullable=False)
+    response = dy.String(nullable=False)
+    said = dy.String(nullable=False)
+    missing = dy.List(dy.String(), nullable=False)
+    doubtful = dy.Bool(nullable=False)
+
+
+class FailureMap(dy.Schema):
+    """How often the exchanges of a slice failed in one way: the rate has Wilson's interval, widened by user.
+
+    `users` are those it happened to, `exchanges` all there were; `trend` is the last 7 days' rate less that of the 7
+    before; `examples` are answers; the slice that `loses_most` has the highest rate of that failure.
+    """
+
+    workload = dy.String(primary_key=True)
+    slice = dy.String(primary_key=True)
+    failure = dy.String(primary_key=True)
+    cases = dy.Int64(nullable=False)
+    users = dy.Int64(nullable=False)
+    exchanges = dy.Int64(nullable=False)
+    rate = dy.Float64(nullable=False)
+    low = dy.Float64(nullable=False)
+    high = dy.Float64(nullable=False)
+    trend = dy.Float64(nullable=True)
+    examples = dy.List(dy.String(), nullable=False)
+    loses_most = dy.Bool(nullable=False)
 
 
 # ---- datasets -------------------------------------------------------------------------------------------------------
@@ -243,7 +372,10 @@ class DatasetRows(dy.Schema):
 
 
 class Datasets(dy.Schema):
-    """One dataset of one workload at one cutoff; `dataset` is the hash of its rows, `cycle` its turn."""
+    """One dataset of one workload at one cutoff; `dataset` is the hash of its rows, `cycle` its turn.
+
+    Of its pairs and demonstrations, `trajectories` are messages and not texts; they are in no row yet.
+    """
 
     workload = dy.String(primary_key=True)
     cycle = dy.Int64(primary_key=True)
@@ -257,6 +389,7 @@ class Datasets(dy.Schema):
     demonstrations = dy.Int64(nullable=False)
     train_pairs = dy.Int64(nullable=False)
     train_demonstrations = dy.Int64(nullable=False)
+    trajectories = dy.Int64(nullable=False)
 
 
 class Checkpoints(dy.Schema):
@@ -369,11 +502,17 @@ TABLES: dict[str, type[dy.Schema]] = {
     "quarantine": Quarantine,
     "exchanges": Exchanges,
     "signals": Signals,
+    "audits": Audits,
+    "waiting": Waiting,
+    "touched": Touched,
     "derivations": Derivations,
     "pairs": Pairs,
     "rankings": Rankings,
     "labels": Labels,
     "demonstrations": Demonstrations,
+    "failure_cases": FailureCases,
+    "knowledge_gaps": KnowledgeGaps,
+    "failure_map": FailureMap,
     "eval_items": EvalItems,
     "dataset_rows": DatasetRows,
     "datasets": Datasets,

@@ -49,7 +49,7 @@ class Event:
     tenant: str | None = None
     """The customer organisation, where there are several."""
     tags: dict[str, str] = field(default_factory=dict)
-    """What slices are made of: segment, language, intent, step."""
+    """What slices are made of: segment, language, intent, step; `run_of` names the task that several runs try."""
     may_train: bool = True
     """False keeps everything derived from this conversation out of training."""
     v: int = VERSION

@@ -1,12 +1,15 @@
 """What all commands share: where they print, how they read the wheel, and their common options."""
 
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Annotated, Any
 
 import polars as pl
 import typer
 from rich.console import Console
 from rich.markup import escape
+from rich.progress import Progress
 from rich.table import Table
 
 from flywheel import settings
@@ -36,6 +39,18 @@ def say(told: dict[str, Any], json_out: bool) -> None:
         return
     for name, value in told.items():
         people.print(f"{name:>15}  {value}", markup=False, highlight=False, soft_wrap=True)
+
+
+@contextmanager
+def progress() -> Iterator[Callable[[str], Callable[[int, int], None]]]:
+    """Bars for long work, on a terminal only: `tell("signals")(done, of)`."""
+    with Progress(console=people, transient=True, disable=not sys.stderr.isatty()) as shown:
+
+        def tell(what: str) -> Callable[[int, int], None]:
+            task = shown.add_task(what, total=None)
+            return lambda done, of: shown.update(task, completed=done, total=of)
+
+        yield tell
 
 
 def listed(found: pl.DataFrame, title: str, most: int = 50) -> Table:

@@ -9,9 +9,10 @@ import typer
 from rich.table import Table
 
 from flywheel import settings
-from flywheel.cli.common import AsJson, app, people, wheel
+from flywheel.cli.common import AsJson, Named, app, listed, people, wheel
 from flywheel.errors import BadInput
 from flywheel.lake import Lake
+from flywheel.records import grouped
 from flywheel.status import as_json, status
 
 
@@ -52,6 +53,33 @@ def show(
             tbl_rows=limit, tbl_cols=-1, fmt_str_lengths=40, tbl_width_chars=people.width, tbl_hide_dataframe_shape=True
         ):
             people.print(str(rows), markup=False, highlight=False, soft_wrap=True)
+
+
+@app.command()
+def failures(workload: Named, json_out: AsJson = False) -> None:
+    """The failure map of a workload: where, how often and for whom it fails, and which slice loses most."""
+    read, lake = wheel()
+    read.workload(workload)
+    found = lake.read("failure_map").filter(workload=workload).sort("rate", "slice", descending=[True, False])
+    if json_out:
+        typer.echo(as_json({"workload": workload, "failures": found.to_dicts()}))
+        return
+    rates = found.with_columns(pl.col("rate", "low", "high").mul(100).round(1), pl.col("trend").mul(100).round(1))
+    shown = ["slice", "failure", "cases", "users", "exchanges", "rate", "low", "high", "trend", "loses_most"]
+    people.print(listed(rates.select(shown), "rates in percent of exchanges, with 95 % intervals"))
+
+
+@app.command()
+def gaps(workload: Named, json_out: AsJson = False) -> None:
+    """What people had to tell the product because it could not know it: work for retrieval, not for training."""
+    read, lake = wheel()
+    read.workload(workload)
+    found = grouped(lake.read("knowledge_gaps").filter(workload=workload))
+    if json_out:
+        typer.echo(as_json({"workload": workload, "gaps": found.to_dicts()}))
+        return
+    shown = ["slice", "missing", "about", "gaps", "users", "doubtful", "facts", "said"]
+    people.print(listed(found.select(shown), "groups of gaps"))
 
 
 def status_table(told: dict[str, Any]) -> Table:

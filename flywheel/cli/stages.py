@@ -3,15 +3,17 @@
 import json
 from typing import Any
 
+import polars as pl
+
 from flywheel import checkpoint, process, settings
-from flywheel.cli.common import AsJson, Named, app, say, wheel
+from flywheel.cli.common import AsJson, Named, app, progress, say, wheel
 from flywheel.errors import FlywheelError
 from flywheel.lake import Lake
 
 
 @app.command()
 def derive(json_out: AsJson = False) -> None:
-    """Signals and records of every day that the log or a rule has outgrown."""
+    """Signals and records of all that the log or a rule has outgrown, and what there is of each then."""
     read, lake = wheel()
     say(_derive(lake, read), json_out)
 
@@ -64,15 +66,20 @@ def gate(workload: Named, json_out: AsJson = False) -> None:
 
 
 def _derive(lake: Lake, read: settings.Settings) -> dict[str, Any]:
+    """Derive what is stale; tell all that the lake then holds."""
     from flywheel import records, signals
 
-    days = signals.stale_days(lake, read)
-    derived = signals.derive_days(lake, read, days) if days else None
-    again = records.stale_days(lake, read)
-    made = records.derive_days(lake, read, again) if again else {}
-    counts = {"exchanges": len(derived.exchanges), "signals": len(derived.signals)} if derived else {}
+    with progress() as tell:
+        days = {
+            *signals.catch_up(lake, read, tell("signals")).days,
+            *records.catch_up(lake, read, tell("records")).days,
+        }
+    if days:
+        for workload in lake.scan("exchanges").select(pl.col("workload").unique().sort()).collect()["workload"]:
+            records.map_failures(lake, workload)
+    kinds = lake.scan("signals").group_by("kind").len().sort("kind").collect()
     return {
-        "days": [str(day) for day in sorted({*days, *again})],
-        **counts,
-        **{kind: len(rows) for kind, rows in made.items()},
+        "days": len(days),
+        "signals": dict(kinds.iter_rows()),
+        "records": {kind: lake.count(kind) for kind in records.KINDS},
     }

@@ -60,6 +60,7 @@ def cut(lake: Lake, workload: str, rules: Workload) -> Cut:
             **{kind: len(frame) for kind, frame in records.items()},
             "train_pairs": len(training.filter(pl.col("kind") == "pair")),
             "train_demonstrations": len(training.filter(pl.col("kind") == "demonstration")),
+            "trajectories": sum(int(records[kind]["trajectory"].sum()) for kind in ("pairs", "demonstrations")),
         })  # fmt: skip
         if len(rows):
             lake.replace("dataset_rows", rows, {"workload": [workload], "dataset": [rows["dataset"][0]]})
@@ -70,11 +71,14 @@ def cut(lake: Lake, workload: str, rules: Workload) -> Cut:
 def training_rows(
     pairs: pl.DataFrame, demonstrations: pl.DataFrame, items: pl.DataFrame, workload: str, rules: Workload
 ) -> pl.DataFrame:
-    """Pairs and demonstrations of users who are not held out, on requests the eval set does not ask."""
+    """Pairs and demonstrations of users who are not held out, on requests the eval set does not ask.
+
+    Training knows texts only, so trajectories are left out; the dataset counts them.
+    """
     both = pl.concat([
         pairs.with_columns(kind=pl.lit("pair")),
         demonstrations.rename({"completion": "chosen"}).with_columns(kind=pl.lit("demonstration")),
-    ], how="diagonal")  # fmt: skip
+    ], how="diagonal").filter(~pl.col("trajectory"))  # fmt: skip
     sides = {user: side(workload, user, rules) for user in both["user"].unique()}
     split = pl.col("user").replace_strict(sides, return_dtype=pl.String)
     kept = both.with_columns(split=split).filter(pl.col("split") != "eval").rename({"id": "record"})

@@ -18,11 +18,12 @@ from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast 
 
 from flywheel.checkpoint import fingerprint
 from flywheel.model import device
-from flywheel.playground.texts import WRITINGS, by_chance, compose, some_request
+from flywheel.playground.talk import MEANING, WELCOME, objection, of_part, question, thanks
+from flywheel.playground.texts import WRITINGS, Request, by_chance, compose, some_request
 from flywheel.playground.world import SEGMENTS, Base, Playground, draws
 from flywheel.process import Report, Result
 
-VOCABULARY = 800
+VOCABULARY = 900
 SPECIAL = ("<|pad|>", "<|end|>", "<|system|>", "<|user|>", "<|assistant|>")
 # The end of the turn stands inside the generation block: a model that is not trained on it never learns to stop.
 TEMPLATE = (
@@ -56,14 +57,33 @@ def base(world: Playground, out: Path, report: Report) -> Result:
 
 
 def old_answers(knobs: Base) -> list[Example]:
-    """Requests of every workload and segment with answers put together by chance."""
-    chance = draws("old answers", knobs.seed)
+    """Requests of every workload and segment with answers put together by chance, and what some people said next."""
+    chance, later = draws("old answers", knobs.seed), draws("old talks", knobs.seed)
     workloads = list(WRITINGS)
     examples = []
     for number in range(knobs.examples):
         request = some_request(workloads[number % len(workloads)], chance.choice(SEGMENTS), chance)
-        examples.append((request.prompt(), compose(request, by_chance(request, chance))))
+        first = by_chance(request, chance)
+        examples.append((request.prompt(), compose(request, first)))
+        if later.random() < knobs.talks:
+            examples.append(_second(request, first, later))
     return examples
+
+
+def _second(request: Request, first: frozenset[str], chance: random.Random) -> Example:
+    """What somebody wrote after an answer, and the next one: what was missing is put in, what was too much goes."""
+    part = chance.choice([part.name for part in request.writing.parts])
+    corrected = of_part(request, first, part, chance)
+    said, answer = chance.choices(
+        [
+            (corrected.text, compose(request, corrected.parts or ())),
+            (objection(chance).text, compose(request, by_chance(request, chance))),
+            (question(request, chance).text, request.fill(MEANING)),
+            (thanks(chance).text, WELCOME),
+        ],
+        [6, 2, 1, 1],
+    )[0]
+    return [*request.prompt(), {"role": "user", "content": said}], answer
 
 
 def make_tokenizer(examples: list[Example]) -> PreTrainedTokenizerFast:

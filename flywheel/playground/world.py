@@ -25,16 +25,79 @@ Weight = Annotated[float, Field(ge=0)]
 class Habits(Frozen):
     """What a careful user does with an answer they dislike; weights, made shares of one."""
 
-    edit: Weight = 0.58
+    edit: Weight = 0.56
     """Changes it and sends that."""
-    regenerate: Weight = 0.18
+    regenerate: Weight = 0.17
     """Asks for another answer to the same message."""
     rephrase: Weight = 0.06
     """Asks again in other words."""
-    walk_away: Weight = 0.10
+    walk_away: Weight = 0.08
     """Does nothing more."""
-    send: Weight = 0.08
+    send: Weight = 0.05
     """Sends it all the same."""
+    correct: Weight = 0.05
+    """Says what is wrong with it, in the same conversation."""
+    object: Weight = 0.02
+    """Says that it is wrong, and not how."""
+    dismiss: Weight = 0.01
+    """Leaves it and asks for the next thing in the same conversation."""
+
+
+class Talk(Frozen):
+    """What people say in the same conversation, as a share of the answers that could lead to it."""
+
+    news: Share = 0.15
+    """How often a correction tells what the model could not have known."""
+    regrets: Share = 0.20
+    """How often one who sent what they disliked says afterwards what is wrong with it."""
+    question: Share = 0.02
+    """How often a person whom an answer pleases asks what something in it means before they go on."""
+    thanks: Share = 0.03
+    """How often they say thanks."""
+    topic: Share = 0.02
+    """How often they ask for the next thing in the same conversation."""
+
+
+class Leaving(Frozen):
+    """The cues of one who goes without using an answer. None is sure: some who were served go fast, some who were not
+    stay.
+    """
+
+    unseen: Share = 0.02
+    """How often an answer is scrolled past: it neither pleased nor displeased."""
+    hasty: Share = 0.85
+    """How often one whom the answer displeased goes before it can be read."""
+    glances: Share = 0.08
+    """How often one whom it pleased needs no more than a glance."""
+    lingers: Share = 0.80
+    """How often one whom it pleased stays with it for long."""
+    solved: Share = 0.50
+    """How often the product learns that the matter of one whom it pleased was solved."""
+    wrongly_solved: Share = 0.03
+    """How often it believes so of one who walked away."""
+
+
+class Product(Frozen):
+    """What the product does beside answering, as a share of its answers."""
+
+    refuses: Share = 0.01
+    """It refuses a request that it should answer."""
+    silent: Share = 0.25
+    """Such a refusal is not marked as one."""
+    lookups: Share = 0.15
+    """It looks up the order."""
+    broken: Share = 0.06
+    """Such a lookup fails because of the environment."""
+    misused: Share = 0.04
+    """Such a lookup fails because the model asked for the wrong thing."""
+    tries_again: Share = 0.5
+    """After a failure it calls once more."""
+    repeats: Share = 0.02
+    """After a lookup that did not fail it makes the same one again."""
+    searches: Share = 0.15
+    """It searches its documents."""
+    empty: Share = 0.08
+    """Such a search finds nothing."""
 
 
 class Base(Frozen):
@@ -43,7 +106,9 @@ class Base(Frozen):
     seed: int = 0
     """Its own, so that every playground seed starts from the same cached model."""
     examples: Annotated[int, Field(gt=0)] = 20000
-    """Texts it is trained on."""
+    """Requests with their answers that it is trained on."""
+    talks: Share = 0.1
+    """For this share of them, a second message in the same conversation and its answer as well."""
     epochs: Annotated[int, Field(gt=0)] = 1
     """How often each is seen."""
     batch: Annotated[int, Field(gt=0)] = 32
@@ -85,6 +150,12 @@ class Playground(Frozen):
     """The most answers a person asks for before they give up on asking."""
     unhappy: Habits = Habits()
     """What people do with an answer they dislike."""
+    talk: Talk = Talk()
+    """What they say beside that."""
+    leaving: Leaving = Leaving()
+    """What can be seen of it when they go without using an answer."""
+    product: Product = Product()
+    """What the product does beside answering."""
     spread: Annotated[float, Field(gt=0)] = 8.0
     """How alike people's habits are: the weight of the common habit in each person's own."""
     max_new_tokens: Annotated[int, Field(gt=0)] = 64

@@ -1,7 +1,8 @@
 """The control experiment: the same records with every direction decided by chance.
 
 If a wheel fed with these promotes anything, its gains do not come from what people did. Chance is drawn from each
-record's id, so the same records are shuffled the same way in whatever order they stand.
+record's id, so the same records are shuffled the same way in whatever order they stand. Failure cases and knowledge
+gaps train nothing and stay as they are.
 """
 
 import hashlib
@@ -21,10 +22,12 @@ def shuffled(kind: str, records: pl.DataFrame, seed: int) -> pl.DataFrame:
         case "demonstrations":
             return records.with_columns(completion=pl.when(heads).then("completion").otherwise("other"))
         case "rankings":
-            backwards = pl.col("responses").list.reverse()
-            return records.with_columns(responses=pl.when(heads).then(backwards).otherwise("responses"))
-        case _:
+            ends = pl.col("ranks").list.min() + pl.col("ranks").list.max()
+            return records.with_columns(ranks=pl.when(heads).then(ends - pl.col("ranks")).otherwise("ranks"))
+        case "labels":
             return _permuted(records, seed)
+        case _:
+            return records
 
 
 def _permuted(labels: pl.DataFrame, seed: int) -> pl.DataFrame:

@@ -1,11 +1,43 @@
--- The whole chain at once: the kept answer first, then those left behind in the order they were given, which is no order of worth.
-SELECT kept.*, list_prepend(kept.final, chain.responses) AS responses, 1.0 AS weight, chain.confidence,
-    list_concat(kept.event_ids, chain.evidence) AS evidence
-FROM (
-    SELECT workload, signals.other, list(response ORDER BY attempt) AS responses, min(signals.confidence) AS confidence,
-        flatten(list(exchanges.event_ids ORDER BY attempt)) AS evidence
+-- Answers asked for one after another to the same message: what the user kept comes first, all they left behind second,
+-- with no order among those. A chain of which nothing was kept orders nothing. Leaving an answer does not make it bad: some
+-- people look at three and take the second.
+WITH left_behind AS (
+    SELECT exchanges.workload, signals.other AS last_answer, exchanges.answer, exchanges.time, response AS text, 2 AS rank,
+        list_prepend(exchanges.event_ids[1], signals.event_ids) AS evidence, signals.confidence, signals.weight
     FROM exchanges JOIN signals USING (workload, answer)
     WHERE signals.kind = 'regeneration'
+),
+members AS (
+    SELECT * FROM left_behind
+    UNION ALL
+    SELECT DISTINCT ON (chains.workload, chains.other) exchanges.workload, chains.other, exchanges.answer, exchanges.time,
+        response, 2, exchanges.event_ids[:1], chains.confidence, chains.weight
+    FROM signals AS chains JOIN exchanges ON exchanges.workload = chains.workload AND exchanges.answer = chains.other
+    WHERE chains.kind = 'regeneration'
+),
+chains AS (
+    SELECT members.* REPLACE (
+        CASE WHEN kept.text IS NULL THEN members.text ELSE kept.text END AS text,
+        CASE WHEN kept.text IS NULL THEN 2 ELSE 1 END AS rank,
+        list_concat(members.evidence, coalesce(kept.evidence, [])) AS evidence)
+    FROM members LEFT JOIN kept USING (workload, answer)
+),
+ranked AS (
+    SELECT workload, last_answer,
+        list(text ORDER BY rank, time, answer) AS responses,
+        list(rank ORDER BY rank, time, answer) AS ranks,
+        list(evidence ORDER BY rank, time, answer) AS sources,
+        list([answer] ORDER BY rank, time, answer) AS origins,
+        min(confidence) AS confidence,
+        min(weight) AS weight,
+        arg_min(answer, (rank, time, answer)) AS answer
+    FROM (
+        SELECT *, min(text) FILTER (WHERE rank = 1) OVER (PARTITION BY workload, last_answer) AS kept_text FROM chains
+    )
+    -- The same text again is not worse than itself.
+    WHERE rank = 1 OR text <> kept_text
     GROUP BY ALL
-) AS chain JOIN exchanges AS kept ON kept.workload = chain.workload AND kept.answer = chain.other
-WHERE kept.final IS NOT NULL
+)
+SELECT exchanges.*, responses, ranks, sources, origins, flatten(sources) AS evidence, ranked.weight, ranked.confidence
+FROM ranked JOIN exchanges USING (workload, answer)
+WHERE list_min(ranks) < list_max(ranks) AND ranked.weight > 0

@@ -1,48 +1,128 @@
-"""Which days' records the signals have outgrown, and their derivation anew."""
+"""What records the signals have outgrown, and their derivation: the units that were touched, or all if a rule changed.
+
+The tables of records are written first, `derivations` last, so a run killed half-way does the same units again. Which
+units those are belongs in `plan`, what they give in `derive`.
+"""
 
 import hashlib
-from collections.abc import Sequence
+import shutil
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from datetime import date
+from pathlib import Path
 
+import duckdb
 import polars as pl
 
-from flywheel.lake import Lake
-from flywheel.records.derive import RULES, derive
+from flywheel.lake import MEMORY, Lake
+from flywheel.records import plan
+from flywheel.records.derive import KINDS, RULES, derive
 from flywheel.settings import Settings
+
+Progress = Callable[[int, int], None]
+"""Told after each slice: how many are done, of how many."""
+
+
+@dataclass(frozen=True)
+class Done:
+    """What a derivation replaced: the days it wrote, and how many records of each kind it made."""
+
+    days: list[date] = field(default_factory=list)
+    records: dict[str, int] = field(default_factory=dict)
 
 
 def stale_days(lake: Lake, settings: Settings) -> list[date]:
     """The days whose records were not made from their present signals under the present rules."""
-    now = _fingerprints(lake, settings)
-    done = lake.read("derivations").filter(pl.col("stage") == "records")
-    return now.join(done, on=["day", "fingerprint"], how="anti")["day"].sort().to_list()
+    touched, whole = _touched(lake, settings)
+    if touched.is_empty() and not whole:
+        return []
+    exchanges = lake.scan("exchanges").select(
+        "day", "workload", unit=pl.concat_str(pl.lit("conversation "), "conversation")
+    )
+    if not whole:
+        exchanges = exchanges.join(touched.lazy(), on=["workload", "unit"], how="semi")
+    return exchanges.select(pl.col("day").unique().sort()).collect()["day"].to_list()
 
 
-def derive_days(lake: Lake, settings: Settings, days: Sequence[date]) -> dict[str, pl.DataFrame]:
-    """Make these days' records from the exchanges and signals in the lake and replace their rows."""
+def catch_up(lake: Lake, settings: Settings, progress: Progress = lambda done, of: None) -> Done:
+    """Make the records of what the signals have replaced since, or all of them if a rule changed."""
     with lake.writing():
-        marks = _fingerprints(lake, settings).filter(pl.col("day").is_in(list(days)))
-        exchanges = _whole_conversations(lake, days)
-        signals = lake.read("signals").join(exchanges, on=["workload", "answer"], how="semi")
-        records = derive(exchanges, signals, settings.records, settings.signals)
-        records = {kind: frame.filter(pl.col("day").is_in(list(days))) for kind, frame in records.items()}
-        for kind, frame in records.items():
-            lake.replace(kind, frame, {"day": list(days)})
-        lake.replace(
-            "derivations", marks.with_columns(stage=pl.lit("records")), {"day": list(days), "stage": ["records"]}
-        )
-    return records
+        touched, whole = _touched(lake, settings)
+        if touched.is_empty() and not whole:
+            return Done()
+        latest = int(lake.scan("touched").select(pl.col("batch").max()).collect().item() or 0)
+        with lake.session("exchanges", "signals", *KINDS, memory=MEMORY) as connection, _aside(lake) as folder:
+            plan.plan_whole(connection) if whole else plan.plan_touched(connection, touched)
+            done = _derive_into(lake, settings, connection, folder, progress)
+            for kind in KINDS:
+                if whole:
+                    lake.publish(kind, folder)
+                else:
+                    held = connection.sql(f"SELECT DISTINCT day FROM {kind} SEMI JOIN touched USING (workload, unit)")
+                    lake.publish(kind, folder, days=held.pl()["day"].to_list(), gone=touched)
+        row = {"stage": "records", "version": latest, "rules": _digest(settings), "watermarks": "{}"}
+        lake.replace("derivations", pl.DataFrame([row]), {"stage": ["records"]})
+        lake.overwrite("touched", lake.read("touched").filter(pl.col("batch") > latest))
+    return done
 
 
-def _whole_conversations(lake: Lake, days: Sequence[date]) -> pl.DataFrame:
-    exchanges = lake.read("exchanges")
-    touched = exchanges.filter(pl.col("day").is_in(list(days))).select("workload", "conversation").unique()
-    return exchanges.join(touched, on=["workload", "conversation"], how="semi")
+def derive_days(
+    lake: Lake, settings: Settings, days: Sequence[date], progress: Progress = lambda done, of: None
+) -> Done:
+    """Make these days' records from the exchanges and signals in the lake and replace their rows."""
+    with lake.writing(), lake.session("exchanges", "signals", memory=MEMORY) as connection, _aside(lake) as folder:
+        plan.plan_whole(connection, days)
+        done = _derive_into(lake, settings, connection, folder, progress, only=days)
+        for kind in KINDS:
+            lake.publish(kind, folder, days=days)
+    return done
 
 
-def _fingerprints(lake: Lake, settings: Settings) -> pl.DataFrame:
-    """What each derived day's records are made from: its signals' fingerprint and the rules."""
+def _derive_into(
+    lake: Lake,
+    settings: Settings,
+    connection: duckdb.DuckDBPyConnection,
+    folder: Path,
+    progress: Progress,
+    only: Sequence[date] | None = None,
+) -> Done:
+    """Slice by slice: read its exchanges and signals, make its records, put them aside."""
+    days: set[date] = set()
+    made: Counter[str] = Counter(dict.fromkeys(KINDS, 0))
+    slices = plan.slices(connection)
+    for done, (unit, number) in enumerate(slices, 1):
+        exchanges, signals = plan.read(connection, unit, number)
+        records = derive(exchanges, signals, settings.records, settings.signals, (unit,))
+        for kind, found in records.items():
+            mine = found if only is None else found.filter(pl.col("day").is_in(list(only)))
+            lake.stage(kind, mine, folder)
+            made[kind] += len(mine)
+            days |= set(mine["day"].unique())
+        progress(done, len(slices))
+    return Done(sorted(days), dict(made))
+
+
+def _touched(lake: Lake, settings: Settings) -> tuple[pl.DataFrame, bool]:
+    """The units to derive again; or that it is all of them."""
+    state = lake.read("derivations").filter(pl.col("stage") == "records")
+    since = -1 if state.is_empty() else state["version"][0]
+    touched = lake.scan("touched").filter(pl.col("batch") > since).select("workload", "unit").unique().collect()
+    other_rules = state.is_empty() or state["rules"][0] != _digest(settings)
+    whole = lake.version("exchanges") >= 0 and (other_rules or bool(touched["unit"].null_count()))
+    return touched.drop_nulls(), whole
+
+
+def _digest(settings: Settings) -> str:
     rules = [settings.records.model_dump_json(), settings.signals.model_dump_json(), str(RULES)]
-    digest = hashlib.sha256("\n".join(rules).encode()).hexdigest()[:16]
-    derived = lake.read("derivations").filter(pl.col("stage") == "signals")
-    return derived.select("day", fingerprint=pl.col("fingerprint") + "/" + digest)
+    return hashlib.sha256("\n".join(rules).encode()).hexdigest()[:32]
+
+
+@contextmanager
+def _aside(lake: Lake) -> Iterator[Path]:
+    """A folder for rows that are not published yet; one that a killed run left is emptied."""
+    folder = lake.home / "derive" / "records"
+    shutil.rmtree(folder, ignore_errors=True)
+    yield folder
+    shutil.rmtree(folder, ignore_errors=True)

@@ -1,59 +1,102 @@
 -- One row per answer, with what the user kept of it. Feedback finds its answer by id, whichever source logged it.
--- A conversation nobody named is one user's exchanges with no idle gap. Of an id with two contents the later one speaks.
-WITH latest AS (
-    SELECT * FROM events
-    QUALIFY row_number() OVER (PARTITION BY workload, kind, id ORDER BY time DESC, key DESC) = 1
-),
-responses AS (
-    SELECT *, coalesce(user, 'conversation ' || conversation, 'answer ' || id) AS person,
-        conversation IS NULL AS unnamed,
-        time - lag(time) OVER (PARTITION BY workload, person, unnamed ORDER BY time, id) AS gap
-    FROM latest WHERE kind = 'response'
-),
-sessions AS (
-    SELECT *, count(*) FILTER (WHERE gap IS NULL OR gap > to_seconds(3600 * idle_hours))
-        OVER (PARTITION BY workload, person, unnamed ORDER BY time, id) AS session
-    FROM responses, rules
-),
-placed AS (
-    SELECT *, coalesce(conversation, person || ' session ' || session) AS talk FROM sessions
+-- Windows run over narrow rows; texts join at the end.
+WITH acts AS (
+    SELECT key, workload, answer, conversation, kind, time, may_train, visible, dwell_ms, value,
+        CASE WHEN kind = 'edited' THEN text END AS edited,
+        kind = 'outcome' AND list_contains(success, name) AND value IS NOT NULL AS told_success
+    FROM events, rules WHERE kind <> 'response'
 ),
 feedback AS (
     SELECT workload, answer,
-        arg_max(text, (time, key)) FILTER (WHERE kind = 'edited') AS edited,
+        arg_max(edited, (time, key)) FILTER (WHERE kind = 'edited') AS edited,
         bool_or(kind = 'accepted') AS accepted,
         bool_and(may_train) AS may_train,
+        max(dwell_ms) FILTER (WHERE kind = 'shown' AND visible IS DISTINCT FROM false) AS shown_ms,
+        arg_max(value, (time, key)) FILTER (WHERE told_success) AS outcome,
+        min(time) AS first_time,
         max(time) AS last_time,
-        list(key ORDER BY time, key) AS keys
-    FROM latest WHERE answer IS NOT NULL AND kind <> 'response'
+        list_sort(list(key)) AS keys
+    FROM acts WHERE answer IS NOT NULL
+    GROUP BY ALL
+),
+outcomes AS (
+    SELECT workload, conversation,
+        arg_max(value, (time, key)) FILTER (WHERE told_success) AS outcome,
+        arg_max(key, (time, key)) FILTER (WHERE told_success) AS outcome_key,
+        bool_and(may_train) AS may_train,
+        min(time) AS first_time,
+        max(time) AS last_time
+    FROM acts WHERE answer IS NULL
     GROUP BY ALL
 ),
 told AS (
-    SELECT placed.*, edited, accepted, feedback.keys,
-        max(greatest(placed.time, coalesce(last_time, placed.time))) OVER conversations AS last_act,
-        bool_and(placed.may_train AND coalesce(feedback.may_train, true)) OVER conversations AS trainable
-    FROM placed LEFT JOIN feedback ON feedback.workload = placed.workload AND feedback.answer = placed.id
-    WINDOW conversations AS (PARTITION BY placed.workload, talk)
+    SELECT placed.*, edited, accepted, shown_ms, feedback.keys,
+        CASE WHEN feedback.outcome IS NULL AND outcome_key IS NOT NULL THEN [outcome_key] ELSE [] END AS outcome_keys,
+        coalesce(feedback.outcome, outcomes.outcome) AS outcome,
+        least(placed.time, feedback.first_time, outcomes.first_time) AS first_time,
+        greatest(placed.time, feedback.last_time, outcomes.last_time) AS last_time,
+        placed.may_train AND coalesce(feedback.may_train, true) AND coalesce(outcomes.may_train, true) AS trainable
+    FROM placed
+    LEFT JOIN feedback ON feedback.workload = placed.workload AND feedback.answer = placed.id
+    LEFT JOIN outcomes ON outcomes.workload = placed.workload AND outcomes.conversation = placed.conversation
+),
+talks AS (
+    SELECT workload, talk, min(first_time) AS since, max(last_time) AS until, bool_and(trainable) AS trainable,
+        -- Tries of one task rarely begin with the same words: the tag `run_of` names it, where the product knows it.
+        arg_min(
+            CASE WHEN contains(tags, '"run_of"') THEN coalesce(tags::JSON ->> 'run_of', parent) ELSE parent END,
+            (time, id)
+        ) AS task
+    FROM told GROUP BY ALL
+),
+requests AS (
+    SELECT workload, talk, parent, answers, row_number() OVER (PARTITION BY workload, talk ORDER BY asked, parent) AS turn
+    FROM (
+        SELECT workload, talk, parent, min(time) AS asked, count(*) AS answers
+        FROM placed GROUP BY workload, talk, parent
+    )
+),
+-- Windows over whole conversations are dear: only answers with siblings are numbered by one.
+siblings AS (
+    SELECT key, row_number() OVER (PARTITION BY workload, talk, parent ORDER BY time, id) AS attempt
+    FROM placed JOIN requests USING (workload, talk, parent) WHERE answers > 1
+),
+counted AS (
+    SELECT told.* EXCLUDE (trainable), talks.trainable, since, until, task, turn, coalesce(attempt, 1) AS attempt
+    FROM told
+    JOIN talks USING (workload, talk)
+    JOIN requests USING (workload, talk, parent)
+    LEFT JOIN siblings USING (key)
 )
 SELECT
-    told.workload,
-    told.id AS answer,
-    told.time::DATE AS day,
-    told.time,
-    told.talk AS conversation,
-    told.parent,
-    row_number() OVER (PARTITION BY told.workload, talk, told.parent ORDER BY told.time, told.id) AS attempt,
+    counted.workload,
+    counted.id AS answer,
+    counted.time::DATE AS day,
+    counted.time,
+    talk AS conversation,
+    named,
+    task,
+    turn,
+    counted.parent,
+    attempt,
     person AS user,
     sliced.slice,
-    told.prompt,
-    coalesce(told.prompt::JSON ->> '$[#-1].content', '') AS request,
-    coalesce(told.text, '') AS response,
-    CASE WHEN edited IS NOT NULL AND (accepted OR last_act < closed_before) THEN edited
-         WHEN edited IS NULL AND accepted THEN told.text END AS final,
-    told.model,
-    told.model_version,
-    told.arm,
-    last_act < closed_before AS closed,
+    events.prompt,
+    coalesce(events.prompt::JSON ->> '$[#-1].content', '') AS request,
+    coalesce(events.text, '') AS response,
+    CASE WHEN edited IS NOT NULL AND (accepted OR until < closed_before) THEN edited
+         WHEN edited IS NULL AND accepted THEN events.text END AS final,
+    events.model,
+    events.model_version,
+    events.arm,
+    coalesce(events.refused, false) AS refused,
+    shown_ms,
+    outcome,
+    since,
+    until,
+    until < closed_before AS closed,
     trainable AS may_train,
-    list_prepend(told.key, coalesce(told.keys, [])) AS event_ids
-FROM told JOIN sliced ON sliced.tags = told.tags JOIN watermarks ON watermarks.workload = told.workload
+    list_concat(list_prepend(counted.key, coalesce(keys, [])), outcome_keys) AS event_ids
+FROM counted JOIN events USING (key)
+    JOIN sliced ON sliced.tags = counted.tags
+    JOIN watermarks ON watermarks.workload = counted.workload

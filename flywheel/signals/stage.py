@@ -1,97 +1,234 @@
-"""Which days the log has outgrown, and their derivation anew.
+"""What of the log is not derived yet, and its derivation: only what new events, the watermark or a rule have changed.
 
-A day's fingerprint covers every event of every conversation that has an answer on it, which of them the watermark has
-closed, and the rules. So late feedback, a conversation that falls idle and a changed rule all make their days stale,
-and a run killed half-way finds its days stale again: `derivations` is written last.
+Tables are written in an order that survives a kill: `touched` (what the records must follow), `signals`, `exchanges`
+(the index by which the same conversations are found again), `waiting`, and `derivations`, which says how far it went.
+Which conversations those are belongs in `plan`, what they say in `derive`.
 """
 
-import hashlib
-from collections.abc import Sequence
-from datetime import date, datetime
+import json
+import shutil
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from pathlib import Path
 
+import duckdb
 import polars as pl
 
-from flywheel.lake import Lake
+from flywheel.lake import MEMORY, Lake
 from flywheel.settings import Settings
-from flywheel.signals.derive import VERSION, Derived, derive
+from flywheel.signals import plan
+from flywheel.signals.calibration import digest
+from flywheel.signals.classify import classifier
+from flywheel.signals.derive import as_row, derive, rules_digest
 
-# Each event with the conversation it belongs to; feedback takes its answer's. A conversation nobody named is its
-# user's log.
-TALKS = """
-    WITH responses AS (
-        SELECT workload, id, time::DATE AS day, coalesce(conversation, 'user ' || user, 'answer ' || id) AS talk
-        FROM events WHERE kind = 'response'
-    ),
-    talks AS (
-        SELECT events.key, events.time, responses.workload, talk, day
-        FROM events JOIN responses
-            ON responses.workload = events.workload AND responses.id = coalesce(events.answer, events.id)
-        WHERE events.kind = 'response' OR events.answer IS NOT NULL
-    )
-"""
+Progress = Callable[[int, int], None]
+"""Told after each slice: how many are done, of how many."""
+ONCE = 1_000_000
+"""With more new events than this at once it is cheaper to derive everything."""
 
-FINGERPRINTS = (
-    TALKS
-    + """,
-    marks AS (SELECT workload, max(time) AS watermark FROM events GROUP BY ALL),
-    told AS (
-        SELECT workload, talk, md5(string_agg(DISTINCT key, '' ORDER BY key)) AS content,
-            count(*) FILTER (WHERE time < watermark - to_seconds(3600 * {idle_hours})) AS closed
-        FROM talks JOIN marks USING (workload) GROUP BY ALL
-    )
-    SELECT day, md5(string_agg(content || closed, '' ORDER BY content) || '{rules}') AS fingerprint
-    FROM (SELECT DISTINCT workload, talk, day FROM talks) JOIN told USING (workload, talk)
-    GROUP BY day ORDER BY day
-"""
-)
 
-EVENTS_OF_DAYS = (
-    TALKS
-    + """
-    SELECT * FROM events WHERE key IN (
-        SELECT key FROM talks
-        WHERE (workload, talk) IN (SELECT (workload, talk) FROM talks WHERE day IN ({days}))
-    )
-"""
-)
+@dataclass(frozen=True)
+class Done:
+    """What a derivation replaced: the days it wrote, and the exchanges and signals of each kind that it found."""
+
+    days: list[date] = field(default_factory=list)
+    exchanges: int = 0
+    signals: dict[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class State:
+    """How far signals are derived: the version of `events`, the rules, each workload's watermark."""
+
+    version: int
+    rules: str
+    watermarks: dict[str, datetime]
 
 
 def stale_days(lake: Lake, settings: Settings) -> list[date]:
     """The days whose derived rows do not describe the log as it stands."""
-    now = fingerprints(lake, settings)
-    done = lake.read("derivations").filter(pl.col("stage") == "signals")
-    return now.join(done, on=["day", "fingerprint"], how="anti")["day"].to_list()
+    old, version = _state(lake), lake.version("events")
+    if old is not None and (old.version, old.rules) == (version, _rules(lake, settings)):
+        return []
+    with _planned(lake, settings, old) as planned:
+        return planned.days()
 
 
-def derive_days(lake: Lake, settings: Settings, days: Sequence[date]) -> Derived:
-    """Derive these days purely from the lake and replace their rows; `derivations` marks them done."""
+def catch_up(lake: Lake, settings: Settings, progress: Progress = lambda done, of: None) -> Done:
+    """Derive what new events, the watermark or a changed rule have made stale, and nothing else."""
     with lake.writing():
-        marks = fingerprints(lake, settings).filter(pl.col("day").is_in(list(days)))
-        events = events_of(lake, days)
-        derived = derive(events, watermarks(lake), settings.signals, settings.slices)
-        of_days = pl.col("day").is_in(list(days))
-        derived = Derived(derived.exchanges.filter(of_days), derived.signals.filter(of_days))
-        where = {"day": list(days)}
-        lake.replace("exchanges", derived.exchanges, where)
-        lake.replace("signals", derived.signals, where)
-        lake.replace("derivations", marks.with_columns(stage=pl.lit("signals")), where | {"stage": ["signals"]})
-    return derived
+        old, version = _state(lake), lake.version("events")
+        if version < 0 or (old is not None and (old.version, old.rules) == (version, _rules(lake, settings))):
+            return Done()
+        with _planned(lake, settings, old) as planned, _aside(lake) as folder:
+            planned.tell_touched()
+            done = planned.derive_into(folder, progress)
+            planned.publish(folder, sorted({*done.days, *planned.known_days()}))
+            lake.overwrite("waiting", planned.table("waits"))
+            marks = {name: mark.isoformat() for name, mark in planned.marks.items()}
+            row = {
+                "stage": "signals",
+                "version": version,
+                "rules": _rules(lake, settings),
+                "watermarks": json.dumps(marks),
+            }
+            lake.replace("derivations", pl.DataFrame([row]), {"stage": ["signals"]})
+    return done
 
 
-def fingerprints(lake: Lake, settings: Settings) -> pl.DataFrame:
-    """What each day of the log holds now, as (day, fingerprint)."""
-    rules = [str(VERSION), settings.signals.model_dump_json(), *(rule.model_dump_json() for rule in settings.slices)]
-    digest = hashlib.sha256("\n".join(rules).encode()).hexdigest()
-    return lake.sql(FINGERPRINTS.format(idle_hours=settings.signals.idle_hours, rules=digest))
+def derive_days(
+    lake: Lake, settings: Settings, days: Sequence[date], progress: Progress = lambda done, of: None
+) -> Done:
+    """Derive these days purely from the log and replace their rows; what else is stale stays so."""
+    with lake.writing(), _planned(lake, settings, None, days) as planned, _aside(lake) as folder:
+        planned.tell_touched()
+        done = planned.derive_into(folder, progress)
+        planned.publish(folder, sorted(days))
+    return done
 
 
-def watermarks(lake: Lake) -> dict[str, datetime]:
+@dataclass(frozen=True)
+class Planned:
+    """A plan on its connection, and what it takes to carry it out."""
+
+    lake: Lake
+    settings: Settings
+    connection: duckdb.DuckDBPyConnection
+    marks: dict[str, datetime]
+    whole: bool
+    only: Sequence[date] | None = None
+
+    def table(self, query: str) -> pl.DataFrame:
+        return self.connection.sql(f"FROM {query}").pl()
+
+    def days(self) -> list[date]:
+        """The days that have a row of this plan now, or will have."""
+        if self.whole:
+            return self.table("(SELECT DISTINCT day FROM placed) ORDER BY day")["day"].to_list()
+        fresh = self.table("(SELECT DISTINCT time::DATE AS day FROM fresh WHERE kind = 'response')")["day"]
+        return sorted({*self.known_days(), *fresh})
+
+    def known_days(self) -> list[date]:
+        if self.whole:
+            return []
+        return self.table("(SELECT DISTINCT day FROM known)")["day"].to_list()
+
+    def derive_into(self, folder: Path, progress: Progress) -> Done:
+        """Slice by slice: read its events, derive them, put its rows aside."""
+        files, numbers = self.lake.files("events"), plan.slices(self.connection)
+        classify, audits = classifier(self.settings), self.lake.read("audits")
+        days: set[date] = set()
+        exchanges, kinds = 0, pl.DataFrame(schema={"kind": pl.String, "count": pl.UInt32})
+        for done, number in enumerate(numbers, 1):
+            events = plan.events_of(self.connection, files, number)
+            derived = derive(
+                events, self.marks, self.settings.signals, self.settings.slices, classify=classify, audits=audits
+            )
+            mine = pl.lit(True) if self.only is None else pl.col("day").is_in(list(self.only))
+            found, read = derived.exchanges.filter(mine), derived.signals.filter(mine)
+            self.lake.stage("exchanges", found, folder)
+            self.lake.stage("signals", read, folder)
+            days |= set(found["day"].unique())
+            exchanges, kinds = exchanges + len(found), pl.concat([kinds, read["kind"].value_counts()])
+            self._touch(found)
+            progress(done, len(numbers))
+        return Done(
+            sorted(days), exchanges, dict(kinds.group_by("kind").agg(pl.col("count").sum()).sort("kind").iter_rows())
+        )
+
+    def tell_touched(self) -> None:
+        """The units that records must follow, as they are known before anything is replaced."""
+        if self.whole and self.only is None:
+            self._write_touched(pl.DataFrame({"workload": [None], "unit": [None]}))
+        elif not self.whole:
+            self._touch(self.table("known"))
+        else:
+            days = {"day": list(self.only or [])}
+            self._touch(self.lake.scan("exchanges").filter(pl.col("day").is_in(days["day"])).select(*UNIT).collect())
+
+    def _touch(self, exchanges: pl.DataFrame) -> None:
+        if not (self.whole and self.only is None):
+            self._write_touched(units(exchanges))
+
+    def _write_touched(self, touched: pl.DataFrame) -> None:
+        if len(touched):
+            batch = 2 + self.lake.version("touched")  # rises with every write
+            self.lake.add("touched", touched.with_columns(batch=pl.lit(batch, dtype=pl.Int64)))
+
+    def publish(self, folder: Path, days: Sequence[date]) -> None:
+        """The rows put aside take the place of the old ones; `exchanges` last."""
+        for table in ("signals", "exchanges"):
+            if self.whole:
+                self.lake.publish(table, folder, days=self.only)
+            else:
+                self.lake.publish(table, folder, days=days, gone=self.table("(SELECT workload, answer FROM answers)"))
+
+
+UNIT = ("workload", "conversation", "parent", "task")
+
+
+def units(exchanges: pl.DataFrame) -> pl.DataFrame:
+    """What records are derived from as a whole: these exchanges' conversations, parents and tasks."""
+    named = [exchanges.select("workload", unit=pl.concat_str(pl.lit(f"{kind} "), kind)) for kind in UNIT[1:]]
+    return pl.concat(named).unique()
+
+
+@contextmanager
+def _planned(
+    lake: Lake, settings: Settings, old: State | None, days: Sequence[date] | None = None
+) -> Iterator[Planned]:
+    """Plan for what is new since `old`; without it, or under other rules, for everything (or for these days)."""
+    fresh = lake.files("events", since=-1 if old is None else old.version)
+    whole = old is None or old.rules != _rules(lake, settings) or fresh["rows"].sum() > ONCE
+    with lake.session("events", "exchanges", "waiting", memory=MEMORY) as connection:
+        plan.hear(connection, as_row(settings.signals))
+        marks = _watermarks(connection, fresh, {} if old is None or whole else old.watermarks)
+        if whole:
+            plan.plan_whole(connection, days)
+        else:
+            idle = timedelta(hours=settings.signals.idle_hours)
+            plan.plan_new(connection, fresh["file"].to_list(), _closing(old.watermarks if old else {}, marks, idle))
+        yield Planned(lake, settings, connection, marks, whole, days)
+
+
+def _watermarks(
+    connection: duckdb.DuckDBPyConnection, fresh: pl.DataFrame, old: dict[str, datetime]
+) -> dict[str, datetime]:
     """The greatest event time of each workload: the clock of derivation."""
-    greatest = lake.scan("events").group_by("workload").agg(pl.col("time").max()).collect()
-    return dict(greatest.iter_rows())
+    source = "events" if not old else f"read_parquet({fresh['file'].to_list()})"
+    new = dict(connection.sql(f"SELECT workload, max(time) FROM {source} GROUP BY ALL").fetchall())
+    return {name: max(mark for mark in (old.get(name), new.get(name)) if mark) for name in {*old, *new}}
 
 
-def events_of(lake: Lake, days: Sequence[date]) -> pl.DataFrame:
-    """All events of every conversation with an answer on one of these days."""
-    wanted = ", ".join(f"DATE '{day}'" for day in days) or "NULL"
-    return lake.sql(EVENTS_OF_DAYS.format(days=wanted))
+def _closing(old: dict[str, datetime], new: dict[str, datetime], idle: timedelta) -> pl.DataFrame:
+    """From when to when the last event of a conversation must lie for it to have closed meanwhile."""
+    rows = [(name, old[name] - idle, mark - idle) for name, mark in new.items() if name in old]
+    moment = pl.Datetime("us", "UTC")
+    return pl.DataFrame(
+        rows, schema={"workload": pl.String, "old_closing": moment, "new_closing": moment}, orient="row"
+    )
+
+
+@contextmanager
+def _aside(lake: Lake) -> Iterator[Path]:
+    """A folder for rows that are not published yet; one that a killed run left is emptied."""
+    folder = lake.home / "derive" / "signals"
+    shutil.rmtree(folder, ignore_errors=True)
+    yield folder
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def _rules(lake: Lake, settings: Settings) -> str:
+    """A hash of everything but the log that decides what is derived: the rules, and what people said in audits."""
+    return rules_digest(settings) + digest(lake.read("audits"))
+
+
+def _state(lake: Lake) -> State | None:
+    told = lake.read("derivations").filter(pl.col("stage") == "signals")
+    if told.is_empty():
+        return None
+    row = told.row(0, named=True)
+    marks = {name: datetime.fromisoformat(mark) for name, mark in json.loads(row["watermarks"]).items()}
+    return State(row["version"], row["rules"], marks)

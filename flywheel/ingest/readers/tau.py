@@ -1,8 +1,9 @@
 """tau-bench's agent runs: one record is a task tried once, with its messages, its tool calls and its reward.
 
 Each assistant message is a response to all that stood before it, each tool message the end of the call it answers, and
-the reward an outcome of the run. The same point of two trials of a task has the same `parent`: they are siblings. A
-record carries no ids, times or model, so they are made from its content, the same ones each time.
+the reward an outcome of the run. The same point of two trials of a task has the same `parent`: they are siblings. The
+tag `run_of` names the task, so that trials which begin with other words are known for tries of one. A record carries no
+ids, times or model, so they are made from its content, the same ones each time.
 """
 
 import hashlib
@@ -87,6 +88,7 @@ def _events(run: Run, workload: str, traj: Any) -> list[Event]:
     # Two models' runs of one task and trial differ in what was said.
     conversation = f"{run.task_id}-{run.trial}-{_hash(traj)[:12]}"
     common: dict[str, Any] = {"workload": workload, "conversation": conversation, "user": _user(run.info)}
+    common["tags"] = {"run_of": str(run.task_id)}
     events: list[Event] = []
     calls: dict[str | None, tuple[str, Function]] = {}
     answer = None

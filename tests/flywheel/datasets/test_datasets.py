@@ -1,6 +1,7 @@
 """Promise 5 and the frozen eval set: who is held out stays out, and what was frozen stays frozen."""
 
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pytest
@@ -8,13 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flywheel import records, signals
-from flywheel.capture.events import Event
+from flywheel.capture.events import Event, Message, Outcome
 from flywheel.datasets import cut, frozen, leaks
 from flywheel.datasets.splits import side
 from flywheel.errors import BrokenInvariant, Terminal
 from flywheel.lake import Lake
 from flywheel.settings import Gate, Workload
-from tests.product import accepted, answer, edited, read, take
+from tests.product import accepted, answer, at, edited, read, take
 
 RULES = Workload(base_model="none", holdout=0.3, development=0.2, gate=Gate(min_users=2))
 
@@ -32,8 +33,7 @@ def edits(count: int, first: int = 0) -> list[Event]:
 def derived(home: Path, events: list[Event]) -> Lake:
     lake, rules = take(home, events), read(home)
     for stage in (signals, records):
-        if days := stage.stale_days(lake, rules):
-            stage.derive_days(lake, rules, days)
+        stage.catch_up(lake, rules)
     return lake
 
 
@@ -56,6 +56,29 @@ def test_a_training_user_who_asks_what_the_eval_set_asks_is_left_out(tmp_path: P
     assert len(made.items) == 1
     assert made.rows.is_empty()
     assert made.dataset["pairs"][0] > 0
+
+
+def runs(count: int) -> list[Event]:
+    """Tries of one task by as many users, each in two turns: every second one works."""
+    acts: list[Event] = []
+    asked = Message(role="user", content="Book a table.")
+    for number in range(count):
+        talk: dict[str, Any] = {"conversation": f"run{number}", "user": f"u{number}", "tags": {"run_of": "table"}}
+        said = Message(role="assistant", content=f"For how many of you, guest {number}?")
+        acts += [
+            answer(f"r{number}", number, prompt=[asked], text=said.content, **talk),
+            answer(f"s{number}", number + 0.5, parent=f"then{number}", prompt=[asked, said, asked], **talk),
+        ]
+        solved: dict[str, Any] = {"name": "solved", "value": number % 2, "workload": "drafts"}
+        acts.append(Outcome(id=f"end{number}", at=at(number + 1), answer=f"s{number}", **solved))
+    return acts
+
+
+def test_runs_are_counted_and_not_yet_trained_on(tmp_path: Path) -> None:
+    made = cut(derived(tmp_path, [*edits(60), *runs(4)]), "drafts", RULES)
+    assert made.dataset["trajectories"].item() == 4 + 2  # each of two that worked with each that failed, and those two
+    assert len(made.rows) > 0
+    assert not made.rows["rule"].str.starts_with("run_").any()
 
 
 def test_leaks_are_counted_on_each_axis(tmp_path: Path) -> None:

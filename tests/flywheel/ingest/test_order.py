@@ -19,9 +19,9 @@ from flywheel.capture.events import Edited, Event, Outcome, Response, Retrieval,
 from flywheel.ingest import Taken, batch, chunks, ingest
 from flywheel.lake import Lake
 from flywheel.settings import Source
-from flywheel.signals import derive_days, stale_days
+from flywheel.signals import catch_up
 from tests.flywheel.ingest.logs import conserved, rows
-from tests.flywheel.signals.test_incremental import TABLES, a_log, derive, tables
+from tests.flywheel.signals.test_incremental import DERIVED, a_log, derive, tables
 from tests.product import LATER, accepted, answer, at, edited, rated, read
 
 SOURCES = [Source(name="product", path="{home}/logs/*")]
@@ -150,7 +150,7 @@ def test_what_is_derived_does_not_depend_on_it_either(seed: int, tmp_path: Path)
         arrive(tmp_path / str(how), seed, how, False)
         derive(Lake(tmp_path / str(how)), tmp_path / str(how))
     whole, parts = tables(Lake(tmp_path / "0")), tables(Lake(tmp_path / str(seed + 1)))
-    for name in TABLES:
+    for name in DERIVED:
         assert_frame_equal(whole[name], parts[name])
     assert len(whole["exchanges"]) > 0
     assert len(whole["signals"]) > 0
@@ -165,7 +165,7 @@ def test_derived_after_each_arrival_it_is_the_same_as_derived_once(tmp_path: Pat
         take(tmp_path / "parts")
         derive(Lake(tmp_path / "parts"), tmp_path / "parts")
     whole, parts = tables(Lake(tmp_path / "0")), tables(Lake(tmp_path / "parts"))
-    for name in TABLES:
+    for name in DERIVED:
         assert_frame_equal(whole[name], parts[name])
 
 
@@ -182,7 +182,7 @@ def told(home: Path, events: Iterable[Event], name: str = "app") -> Taken:
 
 def exchanges(home: Path) -> list[dict[str, Any]]:
     lake, rules = Lake(home), read(home)
-    derive_days(lake, rules, stale_days(lake, rules))
+    catch_up(lake, rules)
     return lake.read("exchanges").sort("answer").to_dicts()
 
 

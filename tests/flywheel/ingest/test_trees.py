@@ -13,7 +13,7 @@ from flywheel.capture.events import Message, Response
 from flywheel.ingest import Taken, ingest
 from flywheel.lake import Lake
 from flywheel.settings import Source
-from flywheel.signals import derive_days, stale_days
+from flywheel.signals import catch_up
 from tests.flywheel.ingest.logs import conserved
 from tests.product import LATER, accepted, answer, read, take
 
@@ -24,7 +24,7 @@ TALK = {"conversation": "talk", "user": "u"}
 def regenerations(home: Path, **rules: Any) -> dict[str, tuple[float, str]]:
     """Of each answer that was sent back: how often, and for which one in the end."""
     lake, settings = Lake(home), read(home, **rules)
-    derive_days(lake, settings, stale_days(lake, settings))
+    catch_up(lake, settings)
     signals = lake.read("signals").filter(kind="regeneration")
     return {answer: (value, other) for answer, value, other in signals.select("answer", "value", "other").iter_rows()}
 
@@ -137,7 +137,7 @@ def test_two_sittings_over_one_message_are_two_chains_and_each_of_them_weighs_on
     take(tmp_path, [*chain, accepted("b", 70), accepted("d", 74 * 60), answer("end", 30 * DAY)])
     assert regenerations(tmp_path) == {"a": (1.0, "b"), "c": (1.0, "d")}
     lake, settings = Lake(tmp_path), read(tmp_path)
-    records.derive_days(lake, settings, records.stale_days(lake, settings))
+    records.catch_up(lake, settings)
     pairs = lake.read("pairs").sort("chosen")
     assert pairs.select("chosen", "rejected", "weight").rows() == [
         ("Draft b.", "Draft a.", 1.0),

@@ -1,13 +1,20 @@
 """What people do with an answer, and what it means."""
 
 from collections import Counter
+from typing import Any
 
 import pytest
 
 from flywheel.playground.people import Act, react
-from flywheel.playground.tastes import mended, satisfaction, spoiled
+from flywheel.playground.tastes import mended, results, satisfaction, spoiled
 from flywheel.playground.texts import Request, by_chance, compose, some_request
-from flywheel.playground.world import Playground, User, draws, population, read
+from flywheel.playground.world import Playground, User, draws, population
+from flywheel.playground.world import read as read_world
+
+
+def read(section: dict[str, Any]) -> Playground:
+    """A world in which every answer is looked at."""
+    return read_world({"leaving": {"unseen": 0.0}, **section})
 
 
 def lived(
@@ -26,7 +33,7 @@ def lived(
 
 def main(acts: list[Act]) -> Act:
     """What they did, beside rating and complaining."""
-    return next(act for act in acts if act.act not in ("rate", "complaint"))
+    return next(act for act in acts if act.act not in ("rate", "complaint", "question", "thanks", "topic"))
 
 
 def test_unhappy_people_follow_the_rates_of_the_settings() -> None:
@@ -101,7 +108,7 @@ def test_careless_people_act_whatever_the_answer() -> None:
 def test_nobody_asks_again_after_the_last_answer(character: str) -> None:
     asked = {main(acts).act for _, _, acts in lived(read({}), character, last=True)}
     assert asked
-    assert not asked & {"regenerate", "rephrase"}
+    assert not asked & {"regenerate", "rephrase", "correct", "object"}
 
 
 def test_only_what_was_sent_with_a_fault_is_complained_about() -> None:
@@ -110,3 +117,55 @@ def test_only_what_was_sent_with_a_fault_is_complained_about() -> None:
         sent = main(acts).text
         faulty = bool(sent) and satisfaction(request, sent) < 1
         assert ("complaint" in {act.act for act in acts}) == faulty
+
+
+def beside(acts: list[Act]) -> Act | None:
+    """What they wrote about something else."""
+    return next((act for act in acts if act.act in ("question", "thanks", "topic")), None)
+
+
+def test_only_pleased_people_write_about_something_else_and_as_often_as_the_settings_say() -> None:
+    rates = {"question": 0.1, "thanks": 0.2, "topic": 0.05}
+    seen = lived(read({"noise": 0.0, "talk": rates}), "careful")
+    happy = [acts for request, text, acts in seen if satisfaction(request, text) == 1]
+    counted = Counter(act.act for acts in happy if (act := beside(acts)))
+    for deed, rate in rates.items():
+        assert abs(counted[deed] / len(happy) - rate) < 0.04, deed
+    unhappy = [acts for request, text, acts in seen if satisfaction(request, text) < 1]
+    assert {main(acts).act for acts in unhappy if beside(acts)} == {"dismiss"}
+
+
+def test_who_sends_what_they_dislike_may_say_so_afterwards() -> None:
+    seen = [acts for _, _, acts in lived(read({"noise": 0.0, "talk": {"regrets": 0.5}}), "careful")]
+    sent = [[act.act for act in acts] for acts in seen if main(acts).act == "send" and main(acts).means == "nothing"]
+    assert abs(sum("correct" in acts for acts in sent) / len(sent) - 0.5) < 0.15
+
+
+def test_who_corrects_names_a_fault_and_the_answer_that_heeds_it_has_it_mended() -> None:
+    corrected = [
+        (request, text, main(acts).said)
+        for request, text, acts in lived(read({"noise": 0.0, "talk": {"news": 0.0}}), "careful")
+        if main(acts).act == "correct"
+    ]
+    assert len(corrected) > 30
+    for request, text, said in corrected:
+        assert said is not None
+        assert said.parts is not None
+        unmet = [name for name, holds in results(request, text).items() if not holds]
+        mended_by_it = results(request, compose(request, said.parts))
+        assert mended_by_it[unmet[0]], (said.text, unmet)
+
+
+def test_who_objects_says_nothing_of_how_it_should_be() -> None:
+    objections = [main(acts) for _, _, acts in lived(read({}), "careful") if main(acts).act == "object"]
+    assert {act.said.reading for act in objections if act.said} == {"objection"}
+    assert not [act for act in objections if act.said is None or act.said.parts is not None]
+
+
+@pytest.mark.parametrize("character", ["careful", "careless", "hostile"])
+def test_what_is_scrolled_past_means_nothing(character: str) -> None:
+    seen = [acts for _, _, acts in lived(read_world({"leaving": {"unseen": 0.3}}), character)]
+    past = [acts for acts in seen if acts[0].act == "scroll_past"]
+    assert abs(len(past) / len(seen) - 0.3) < 0.04
+    assert {act.means for acts in past for act in acts} == {"nothing"}
+    assert {act.act for acts in past for act in acts} == {"scroll_past", "topic"}

@@ -45,6 +45,7 @@ def won(tmp_path: Path) -> Won:
     winner = a_model(tmp_path / "winner", 1.0)
     made = {"workload": ["drafts"], "cycle": [1], "dataset": ["d1"], "eval_set": ["e1"]}
     counted = ("events", "pairs", "rankings", "labels", "demonstrations", "train_pairs", "train_demonstrations")
+    counted += ("trajectories",)
     counts = {name: [9] for name in counted}
     where = {"workload": ["drafts"], "cycle": [1]}
     lake.replace("datasets", pl.DataFrame(made | counts | {"cutoff": [CUTOFF]}), where)

@@ -1,0 +1,71 @@
+"""Tables as they are written and read: what was put aside takes the place of old rows, and a null is a null."""
+
+from datetime import date
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from flywheel.lake import Lake
+from flywheel.tables import Touched
+from tests.product import MONDAY, answer, rated, take
+
+DAYS = [date(2026, 1, 5), date(2026, 1, 6)]
+
+
+def labels(day: date, *ids: str, unit: str = "conversation talk", prompt: str = "?") -> pl.DataFrame:
+    row = {"workload": "drafts", "unit": unit, "day": day, "conversation": "talk", "user": "u", "slice": "all"}
+    row |= {"model_version": None, "prompt": prompt, "weight": 1.0, "confidence": 0.5, "rule": "rating_label"}
+    row |= {"rule_version": 1, "event_ids": ["k"], "response": "Yes.", "desirable": True}
+    return pl.DataFrame([row | {"id": id} for id in ids])
+
+
+def publish(lake: Lake, aside: Path, *frames: pl.DataFrame, **what: object) -> list[tuple[date, str, str]]:
+    for frame in frames:
+        lake.stage("labels", frame, aside)
+    lake.publish("labels", aside, **what)  # pyright: ignore[reportArgumentType]
+    return lake.read("labels").select("day", "id", "unit").sort("id").rows()
+
+
+def test_one_value_beside_nulls_is_not_read_as_null(tmp_path: Path) -> None:
+    """Arrow's statistics of such a column would lead DuckDB astray."""
+    lake = take(tmp_path, [answer("a"), rated("a", 1, 1)])
+    assert lake.sql("SELECT kind FROM events WHERE answer IS NULL")["kind"].to_list() == ["response"]
+    assert lake.sql("SELECT answer FROM events WHERE kind = 'rated' AND answer IS NULL").is_empty()
+
+
+def test_files_tell_which_times_they_span_and_which_are_new(tmp_path: Path) -> None:
+    lake = take(tmp_path, [answer("a"), answer("b", 5)])
+    first = lake.files("events").row(0, named=True)
+    assert (first["rows"], first["low"], (first["high"] - first["low"]).seconds) == (2, MONDAY, 300)
+    before = lake.version("events")
+    assert lake.files("events", since=before).is_empty()
+    take(tmp_path, [answer("c", 9)])
+    assert lake.files("events", since=before)["rows"].to_list() == [1]
+
+
+@pytest.mark.parametrize("days", [None, DAYS])
+def test_rows_put_aside_take_the_place_of_all_or_of_their_days(tmp_path: Path, days: list[date] | None) -> None:
+    lake = Lake(tmp_path)
+    publish(lake, tmp_path / "1", labels(DAYS[0], "a"), labels(DAYS[1], "b"))
+    found = publish(lake, tmp_path / "2", labels(DAYS[0], "c"), days=days)
+    assert [id for _, id, _ in found] == ["c"]
+    assert [id for _, id, _ in publish(lake, tmp_path / "3", labels(DAYS[1], "d"), days=[DAYS[1]])] == ["c", "d"]
+
+
+def test_only_the_rows_of_what_is_gone_are_exchanged_whichever_day_they_move_to(tmp_path: Path) -> None:
+    lake, stays, goes = Lake(tmp_path), "conversation stays", "conversation goes"
+    publish(lake, tmp_path / "1", labels(DAYS[0], "a", unit=stays), labels(DAYS[0], "b", unit=goes))
+    gone = pl.DataFrame({"workload": ["drafts"], "unit": [goes]})
+    found = publish(lake, tmp_path / "2", labels(DAYS[1], "c", unit=goes), days=DAYS[:1], gone=gone)
+    assert found == [(DAYS[0], "a", stays), (DAYS[1], "c", goes)]
+    assert publish(lake, tmp_path / "3", days=DAYS, gone=gone) == [(DAYS[0], "a", stays)]
+
+
+def test_a_table_that_stays_small_is_exchanged_whole(tmp_path: Path) -> None:
+    lake = Lake(tmp_path)
+    for batch in (1, 2):
+        lake.overwrite(
+            "touched", Touched.create_empty().vstack(pl.DataFrame({"batch": [batch], "workload": ["w"], "unit": ["u"]}))
+        )
+    assert lake.read("touched")["batch"].to_list() == [2]
