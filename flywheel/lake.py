@@ -202,7 +202,7 @@ class Lake:
         for (day,), rows in days.items():
             into = folder / table / f"day={day}"
             into.mkdir(parents=True, exist_ok=True)
-            rows.write_parquet(into / f"{uuid4().hex}.parquet", compression="zstd")
+            rows.write_parquet(into / f"{uuid4().hex}.parquet", compression="zstd", compression_level=1)
 
     def publish(
         self, table: str, folder: Path, *, days: Sequence[date] | None = None, gone: pl.DataFrame | None = None

@@ -14,7 +14,7 @@ LIBRARY = ROOT / "flywheel"
 STAGES = ("capture", "ingest", "signals", "records", "datasets", "training", "gate", "registry", "health", "playground")
 ABOVE = ("flywheel.cli", "flywheel.status")
 # What every stage may stand on; the event types of capture are part of it.
-GROUND = ("tables", "lake", "settings", "errors", "process", "checkpoint", "model", "capture")
+GROUND = ("tables", "lake", "settings", "errors", "process", "checkpoint", "model", "compute", "capture")
 HEAVY = ("torch", "transformers", "trl", "mlflow")
 
 

@@ -82,6 +82,9 @@ def _generator(seed: int) -> duckdb.DuckDBPyConnection:
     draw = random.Random(seed)
     words = ["".join(draw.choices("aeiounrstlkm", k=draw.randint(2, 9))) for _ in range(WORDS)]
     fragments = [" ".join(draw.choices(words, k=9)) for _ in range(20_000)]
+    # One in sixteen holds a name or a number, as prose does: an edit that brings one may be a knowledge gap.
+    for number in range(0, len(fragments), 16):
+        fragments[number] += draw.choice([f" {draw.choice(words).title()}", f" {draw.randrange(100_000)}"])
     connection = duckdb.connect()
     connection.execute("SET TimeZone = 'UTC'")
     connection.execute("CREATE TABLE pool AS SELECT $1::VARCHAR[] AS pool", [fragments])

@@ -18,6 +18,7 @@ from flywheel.records.reduced import reduced
 from flywheel.tables import TABLES
 
 HERE = Path(__file__).parent
+NEWEST = pl.CompatLevel.newest()  # string views: DuckDB reads the texts where Polars has them
 Unit = Literal["conversation", "parent", "task"]
 UNITS: tuple[Unit, ...] = ("conversation", "parent", "task")
 
@@ -86,8 +87,8 @@ def derive(
     """Every kind of record that these whole units give, those that must not be trained on left out."""
     made: dict[str, list[pl.DataFrame]] = {kind: [] for kind in KINDS}
     with connect() as connection:
-        connection.register("exchanges", exchanges.filter("may_train").to_arrow())
-        connection.register("signals", signals.select(*READING, "event_ids").to_arrow())
+        connection.register("exchanges", exchanges.filter("may_train").to_arrow(compat_level=NEWEST))
+        connection.register("signals", signals.select(*READING, "event_ids").to_arrow(compat_level=NEWEST))
         connection.register("rules", _rules(rules, reading).to_arrow())
         for name in SHARED:
             connection.execute((HERE / f"{name}.sql").read_text())
@@ -149,8 +150,8 @@ def _ids(connection: duckdb.DuckDBPyConnection, record: pl.DataFrame, kind: str)
     """A hash of what makes the record what it is, the same wherever it stands and whoever spells the rest."""
     identity = ["workload", "rule", "rule_version", "event_ids", *(set(KINDS[kind]) - RECKONED)]
     parts = [_spelled(name, record.schema[name]) for name in sorted(identity)]
-    connection.register("record", record.select(sorted(identity)).to_arrow())
-    hashed = connection.sql(f"SELECT left(sha256(concat_ws(chr(0), {', '.join(parts)})), 32) AS id FROM record")
+    connection.register("record", record.select(sorted(identity)).to_arrow(compat_level=NEWEST))
+    hashed = connection.sql(f"SELECT md5(concat_ws(chr(0), {', '.join(parts)})) AS id FROM record")
     return hashed.pl()["id"]
 
 

@@ -16,9 +16,10 @@ from pathlib import Path
 import duckdb
 import polars as pl
 
+from flywheel.compute import mapped
 from flywheel.lake import MEMORY, Lake
 from flywheel.records import plan
-from flywheel.records.derive import KINDS, RULES, derive
+from flywheel.records.derive import KINDS, RULES, Unit, derive
 from flywheel.settings import Settings
 
 Progress = Callable[[int, int], None]
@@ -89,17 +90,24 @@ def _derive_into(
     only: Sequence[date] | None = None,
 ) -> Done:
     """Slice by slice: read its exchanges and signals, make its records, put them aside."""
+    slices = plan.slices(connection)
+
+    def derived(read: tuple[Unit, pl.DataFrame, pl.DataFrame]) -> tuple[set[date], dict[str, int]]:
+        unit, exchanges, signals = read
+        records = derive(exchanges, signals, settings.records, settings.signals, (unit,))
+        if only is not None:
+            records = {kind: found.filter(pl.col("day").is_in(list(only))) for kind, found in records.items()}
+        for kind, found in records.items():
+            lake.stage(kind, found, folder)
+        counts = {kind: len(found) for kind, found in records.items()}
+        return {day for found in records.values() for day in found["day"].unique()}, counts
+
     days: set[date] = set()
     made: Counter[str] = Counter(dict.fromkeys(KINDS, 0))
-    slices = plan.slices(connection)
-    for done, (unit, number) in enumerate(slices, 1):
-        exchanges, signals = plan.read(connection, unit, number)
-        records = derive(exchanges, signals, settings.records, settings.signals, (unit,))
-        for kind, found in records.items():
-            mine = found if only is None else found.filter(pl.col("day").is_in(list(only)))
-            lake.stage(kind, mine, folder)
-            made[kind] += len(mine)
-            days |= set(mine["day"].unique())
+    read = ((unit, *plan.read(connection, unit, number)) for unit, number in slices)
+    for done, (found, counts) in enumerate(mapped(derived, read), 1):
+        days |= found
+        made.update(counts)
         progress(done, len(slices))
     return Done(sorted(days), dict(made))
 

@@ -16,6 +16,7 @@ from pathlib import Path
 import duckdb
 import polars as pl
 
+from flywheel.compute import mapped
 from flywheel.lake import MEMORY, Lake
 from flywheel.settings import Settings
 from flywheel.signals import plan
@@ -119,24 +120,26 @@ class Planned:
         """Slice by slice: read its events, derive them, put its rows aside."""
         files, numbers = self.lake.files("events"), plan.slices(self.connection)
         classify, audits = classifier(self.settings), self.lake.read("audits")
-        days: set[date] = set()
-        exchanges, kinds = 0, pl.DataFrame(schema={"kind": pl.String, "count": pl.UInt32})
-        for done, number in enumerate(numbers, 1):
-            events = plan.events_of(self.connection, files, number)
-            derived = derive(
-                events, self.marks, self.settings.signals, self.settings.slices, classify=classify, audits=audits
-            )
+
+        def derived(events: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+            rules, slices = self.settings.signals, self.settings.slices
+            made = derive(events, self.marks, rules, slices, classify=classify, audits=audits)
             mine = pl.lit(True) if self.only is None else pl.col("day").is_in(list(self.only))
-            found, read = derived.exchanges.filter(mine), derived.signals.filter(mine)
+            found, read = made.exchanges.filter(mine), made.signals.filter(mine)
             self.lake.stage("exchanges", found, folder)
             self.lake.stage("signals", read, folder)
+            return found.select("day", *UNIT), read["kind"].value_counts()
+
+        days: set[date] = set()
+        exchanges, kinds = 0, pl.DataFrame(schema={"kind": pl.String, "count": pl.UInt32})
+        slices = (plan.events_of(self.connection, files, number) for number in numbers)
+        for done, (found, counts) in enumerate(mapped(derived, slices), 1):
             days |= set(found["day"].unique())
-            exchanges, kinds = exchanges + len(found), pl.concat([kinds, read["kind"].value_counts()])
+            exchanges, kinds = exchanges + len(found), pl.concat([kinds, counts])
             self._touch(found)
             progress(done, len(numbers))
-        return Done(
-            sorted(days), exchanges, dict(kinds.group_by("kind").agg(pl.col("count").sum()).sort("kind").iter_rows())
-        )
+        counted = kinds.group_by("kind").agg(pl.col("count").sum()).sort("kind")
+        return Done(sorted(days), exchanges, dict(counted.iter_rows()))
 
     def tell_touched(self) -> None:
         """The units that records must follow, as they are known before anything is replaced."""
