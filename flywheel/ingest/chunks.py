@@ -25,7 +25,7 @@ from flywheel.ingest.readers.table import nested
 from flywheel.ingest.streams import opened, stream_kind
 
 SETTLED = "!"  # behind the signature of a file that was read once more because it stayed as it was
-CHUNK_BYTES = 5 * 2**20  # of lines
+CHUNK_BYTES = 6 * 2**20  # of lines
 CHUNK_RECORDS = 2_000  # of a document
 
 

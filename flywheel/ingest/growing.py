@@ -9,7 +9,7 @@ from typing import BinaryIO
 
 from flywheel.ingest import strict
 from flywheel.ingest.documents.window import HEAD_BYTES, Cut, Record
-from flywheel.ingest.lines import Lines, split
+from flywheel.ingest.lines import Lines, newlines, split
 from flywheel.ingest.reader import Rejected
 from flywheel.ingest.streams import Broken, Stream
 
@@ -44,7 +44,7 @@ def complete(stream: Stream | BinaryIO, at: int, number: int, *, size: int, ends
             data, left = left, b""
         cut = data.rfind(b"\n") + 1
         left = data[cut:]
-        for piece in _pieces(data[:cut]):
+        for piece in _pieces(data, cut):
             lines = split(piece, at)
             yield lines, at + len(piece), False
             at, number = at + len(piece), number + len(lines)
@@ -63,13 +63,14 @@ def _tail(left: bytes, long: Cut | None, at: int, number: int, ends: bool) -> It
         yield [], at, True
 
 
-def _pieces(data: bytes) -> Iterator[bytes]:
+def _pieces(data: bytes, end: int) -> Iterator[memoryview]:
     """Complete lines, so few at a time that what is remembered of each does not count."""
-    size, at = len(data) if data.count(b"\n") <= CHUNK_LINES else SHORT_BYTES, 0
-    while at < len(data):
-        end = data.find(b"\n", min(at + size, len(data)) - 1) + 1
-        yield data[at:end]
-        at = end
+    lines, at = memoryview(data)[:end], 0
+    size = end if newlines(lines) <= CHUNK_LINES else SHORT_BYTES
+    while at < end:
+        after = data.find(b"\n", min(at + size, end) - 1) + 1
+        yield lines[at:after]
+        at = after
 
 
 def _too_long(line: Cut, number: int) -> Record:

@@ -7,6 +7,7 @@ import pyarrow as pa
 
 from flywheel.ingest.strict import MARK
 
+WINDOW = 2**18  # what is looked at while it is in the processor's cache
 _INK = np.array([not bytes([byte]).isspace() for byte in range(256)])
 
 
@@ -14,7 +15,7 @@ _INK = np.array([not bytes([byte]).isspace() for byte in range(256)])
 class Lines:
     """Complete lines: line `i` is `data[starts[i]:ends[i]]`, and lies at `offset + starts[i]` in its file."""
 
-    data: bytes
+    data: bytes | memoryview
     starts: np.ndarray
     ends: np.ndarray
     offset: int
@@ -52,14 +53,18 @@ def _is_text(raw: bytes) -> bool:
         return False
 
 
-def split(data: bytes, offset: int) -> Lines:
+def newlines(data: bytes | memoryview) -> int:
+    buffer = np.frombuffer(data, np.uint8)
+    return sum(int(np.count_nonzero(buffer[at : at + WINDOW] == ord("\n"))) for at in range(0, len(data), WINDOW))
+
+
+def split(data: bytes | memoryview, offset: int) -> Lines:
     """The lines of these bytes; one that holds nothing is none."""
     buffer = np.frombuffer(data, np.uint8)
-    ends = np.flatnonzero(buffer == 10)
-    if not data.endswith(b"\n"):
-        ends = np.append(ends, len(data))
+    ends = [np.flatnonzero(buffer[at : at + WINDOW] == ord("\n")) + at for at in range(0, len(data), WINDOW)]
+    ends = np.concatenate(ends if data[-1:] == b"\n" else [*ends, [len(data)]])
     starts = np.concatenate(([0], ends[:-1] + 1))
-    if offset == 0 and data.startswith(MARK):
+    if offset == 0 and data[: len(MARK)] == MARK:
         starts[0] = len(MARK)
     if (buffer[np.minimum(starts, len(data) - 1)] <= 32).any():  # a first byte no record has: look at them all
         written = np.logical_or.reduceat(np.append(_INK[buffer], False), starts)
