@@ -209,7 +209,8 @@ def _write_parquet(rows: pl.DataFrame, path: Path) -> None:
     repeating = [name for name in REPEATING if name in rows.columns]
     options: dict[str, Any] = {"compression": "zstd", "compression_level": 1, "use_dictionary": repeating}
     options["write_statistics"] = [name for name in MEASURED if name in rows.columns]
-    pq.write_table(rows.to_arrow(), path, **options)
+    # Polars' own layout of strings, which is not copied; the file does not say which it was.
+    pq.write_table(rows.to_arrow(compat_level=pl.CompatLevel.newest()), path, store_schema=False, **options)
 
 
 def _alike(bad: pl.DataFrame) -> pl.Series:
