@@ -6,7 +6,7 @@ hint must match wherever its pattern does. Checksums and words before a number b
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from flywheel.ingest.mask import checks
@@ -137,6 +137,19 @@ def _any(*needles: str) -> Callable[[str], bool]:
     return lambda lowered: any(needle in lowered for needle in needles)
 
 
+def _assigned(*words: str) -> Callable[[str], bool]:
+    """One of the words, and behind it what joins it to a value: far rarer than the word alone."""
+    joined = re.compile(rf"s?(?:[ _-]?id)?{JOIN}").match
+    return lambda lowered: any(joined(lowered, end) for word in words for end in _ends(lowered, word))
+
+
+def _ends(text: str, word: str) -> Iterator[int]:
+    at = text.find(word)
+    while at >= 0:
+        yield at + len(word)
+        at = text.find(word, at + 1)
+
+
 # In order: what may hold another comes first, a value that shows by itself before one that only its name gives away.
 KINDS = (
     _kind(
@@ -224,7 +237,7 @@ KINDS = (
     ),
     _kind(
         "SECRET",
-        _any("key", "secret", "token", "credential"),
+        _assigned("key", "secret", "token", "credential"),
         rf"(?i:{SECRET}){JOIN}{ASSIGNED}",
         checks.secret,
         rf"(?i:{SECRET}){HINT_JOIN}\\*[\"'`]?[^ \n\"'`\\]*[0-9]",
