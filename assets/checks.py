@@ -7,6 +7,7 @@ import dagster as dg
 import polars as pl
 from flywheel.datasets import frozen, leaks
 from flywheel.errors import FlywheelError
+from flywheel.records import KINDS
 
 from assets.partitions import WORKLOADS
 from assets.resources import Wheel
@@ -28,6 +29,22 @@ def conservation(wheel: Wheel) -> dg.AssetCheckResult:
         passed=lost.is_empty() and told == found,
         metadata={"files": len(files), "files_that_lose": len(lost), "told": str(told), "found": str(found)},
     )
+
+
+def only_what_may_train(kind: str) -> dg.AssetChecksDefinition:
+    @dg.asset_check(
+        asset=kind,
+        name="only_what_may_train",
+        blocking=True,
+        description="No record comes from a conversation that must not be trained on.",
+    )
+    def check(wheel: Wheel) -> dg.AssetCheckResult:
+        forbidden = "SELECT workload, conversation FROM exchanges WHERE NOT may_train"
+        query = f"SELECT count(*) AS n FROM {kind} SEMI JOIN ({forbidden}) USING (workload, conversation)"
+        found = wheel.lake().sql(query)["n"][0]
+        return dg.AssetCheckResult(passed=found == 0, metadata={"records": found})
+
+    return check
 
 
 @dg.asset_check(
@@ -59,4 +76,4 @@ def no_leakage(context: dg.AssetCheckExecutionContext, wheel: Wheel) -> dg.Asset
     return dg.AssetCheckResult(passed=not any(found), metadata=found._asdict())
 
 
-CHECKS = [conservation, eval_set_is_frozen, no_leakage]
+CHECKS = [conservation, *map(only_what_may_train, KINDS), eval_set_is_frozen, no_leakage]
