@@ -166,14 +166,19 @@ class Lake:
     @contextmanager
     def session(self, *tables: str, memory: str = "") -> Iterator[duckdb.DuckDBPyConnection]:
         """DuckDB with these tables as views; beyond `memory` it goes on in files below the state folder."""
+        spill = self.home / "spill" / uuid4().hex
         with connect() as connection:
             if memory:
+                spill.mkdir(parents=True)
                 connection.execute(f"SET memory_limit = '{memory}'")
-                connection.execute(f"SET temp_directory = '{self.home / 'spill' / str(os.getpid())}'")
+                connection.execute(f"SET temp_directory = '{spill}'")
                 connection.execute("SET preserve_insertion_order = false")
             for table in tables:
                 self._view(connection, table)
-            yield connection
+            try:
+                yield connection
+            finally:
+                shutil.rmtree(spill, ignore_errors=True)
 
     def files(self, table: str, since: int = -1) -> pl.DataFrame:
         """The table's files that came after version `since`, with their rows and the times they span, where known."""

@@ -69,3 +69,13 @@ def test_a_table_that_stays_small_is_exchanged_whole(tmp_path: Path) -> None:
             "touched", Touched.create_empty().vstack(pl.DataFrame({"batch": [batch], "workload": ["w"], "unit": ["u"]}))
         )
     assert lake.read("touched")["batch"].to_list() == [2]
+
+
+def test_a_query_beyond_its_memory_goes_on_in_files_and_leaves_none(tmp_path: Path) -> None:
+    lake = Lake(tmp_path / "home")
+    with lake.session(memory="60MB") as connection:
+        texts = "SELECT n, md5(n::VARCHAR) || md5((n + 1)::VARCHAR) AS text FROM range(1500000) AS t(n)"
+        connection.execute(f"CREATE TEMP TABLE held AS {texts}")
+        assert connection.sql("SELECT count(DISTINCT n) FROM held").fetchall() == [(1_500_000,)]
+        assert [file for file in (tmp_path / "home" / "spill").rglob("*") if file.is_file()]
+    assert not list((tmp_path / "home" / "spill").iterdir())
