@@ -99,6 +99,8 @@ def test_waiting_names_feedback_until_its_answer_is_there(tmp_path: Path) -> Non
     [
         pytest.param(["ingest", "no/such.jsonl"], "home", ["no/such.jsonl", "name files"], id="no such file"),
         pytest.param(["quarantine", "show", "beef"], "home", ["beef", "quarantine list"], id="no such id"),
+        pytest.param(["gaps", "nope"], "home", ["nope", "flywheel derive"], id="a workload nobody derived"),
+        pytest.param(["audit", "take", "no.jsonl"], "home", ["no.jsonl"], id="no such file of labels"),
         pytest.param(["waiting", "--json"], "my home", ["my home", "FLYWHEEL_HOME"], id="a space in the state folder"),
     ],
 )
@@ -111,3 +113,29 @@ def test_what_a_person_got_wrong_is_one_sentence(
     (sentence,) = ended.stderr.decode().splitlines()
     assert sentence.endswith(".")
     assert all(part in sentence for part in said)
+
+
+def test_what_is_derived_can_be_read_and_labelled(tmp_path: Path) -> None:
+    """From one corrected answer to a gap for retrieval, a map of failures, and a label that changes a confidence."""
+    talk = RESPONSE | {"conversation": "t", "user": "u", "text": "Your order is on its way."}
+    said = "No, that is wrong: the carrier is Hermes, tracking number 88-4417-C."
+    second = talk | {"id": "b", "parent": "p2", "at": "2026-01-05T09:01:00Z", "text": "Sorry."}
+    second |= {"prompt": [*RESPONSE["prompt"], {"role": "user", "content": said}]}
+    (tmp_path / "log.jsonl").write_text(json.dumps(talk) + "\n" + json.dumps(second) + "\n")
+    told(tmp_path, "ingest", tmp_path / "log.jsonl", "--workload", "drafts")
+    first = told(tmp_path, "derive")
+    assert first["signals"] == {"correction": 1}
+    kinds = ["pairs", "rankings", "labels", "demonstrations", "failure_cases", "knowledge_gaps"]
+    assert list(first["records"]) == kinds
+    assert (first["records"]["knowledge_gaps"], first["records"]["pairs"]) == (1, 0)
+    assert told(tmp_path, "derive") == first | {"days": 0}
+    (gap,) = told(tmp_path, "gaps", "drafts")["gaps"]
+    assert "88-4417-C" in gap["facts"][0]
+    assert {row["failure"] for row in told(tmp_path, "failures", "drafts")["failures"]} == {"correction"}
+    drawn = Path(told(tmp_path, "audit", "draw")["file"])
+    drawn.write_text(drawn.read_text().replace('"label": null', '"label": false'))
+    told(tmp_path, "audit", "take", drawn)
+    assert told(tmp_path, "derive")["days"] == 1
+    (row,) = told(tmp_path, "show", "signals")["rows"]
+    assert row["audited"]
+    assert row["confidence"] < 0.7

@@ -58,8 +58,7 @@ def show(
 @app.command()
 def failures(workload: Named, json_out: AsJson = False) -> None:
     """The failure map of a workload: where, how often and for whom it fails, and which slice loses most."""
-    read, lake = wheel()
-    read.workload(workload)
+    lake = _derived(workload)
     found = lake.read("failure_map").filter(workload=workload).sort("rate", "slice", descending=[True, False])
     if json_out:
         typer.echo(as_json({"workload": workload, "failures": found.to_dicts()}))
@@ -72,14 +71,27 @@ def failures(workload: Named, json_out: AsJson = False) -> None:
 @app.command()
 def gaps(workload: Named, json_out: AsJson = False) -> None:
     """What people had to tell the product because it could not know it: work for retrieval, not for training."""
-    read, lake = wheel()
-    read.workload(workload)
+    lake = _derived(workload)
     found = grouped(lake.read("knowledge_gaps").filter(workload=workload))
     if json_out:
         typer.echo(as_json({"workload": workload, "gaps": found.to_dicts()}))
         return
     shown = ["slice", "missing", "about", "gaps", "users", "doubtful", "facts", "said"]
     people.print(listed(found.select(shown), "groups of gaps"))
+
+
+def _derived(workload: str) -> Lake:
+    """The lake, if anything was derived of this workload; it need not be one that trains."""
+    _, lake = wheel()
+    known = lake.scan("exchanges").select(pl.col("workload").unique().sort()).collect()["workload"].to_list()
+    if workload not in known:
+        raise BadInput(
+            "nothing is derived of this workload",
+            seen=workload,
+            allowed=", ".join(known) or "none yet",
+            do="flywheel ingest, then flywheel derive",
+        )
+    return lake
 
 
 def status_table(told: dict[str, Any]) -> Table:
