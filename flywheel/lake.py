@@ -46,8 +46,10 @@ PARTITIONS = {
     "dataset_rows": ["workload"],
 }
 
+GROUP = 20_000
+"""Rows of a row group in a day's files: a reader holds one for each column and thread."""
 FILES = {"file": pl.String, "rows": pl.Int64, "low": pl.Datetime("us", "UTC"), "high": pl.Datetime("us", "UTC")}
-MEMORY = "1GB"
+MEMORY = "2GB"
 """What a query over a whole log may hold; beyond it DuckDB goes on in files."""
 
 # Tables that hold unmasked bytes: nobody but their owner may look into their folder or their files.
@@ -207,7 +209,9 @@ class Lake:
         for (day,), rows in days.items():
             into = folder / table / f"day={day}"
             into.mkdir(parents=True, exist_ok=True)
-            rows.write_parquet(into / f"{uuid4().hex}.parquet", compression="zstd", compression_level=1)
+            rows.write_parquet(
+                into / f"{uuid4().hex}.parquet", compression="zstd", compression_level=1, row_group_size=GROUP
+            )
 
     def publish(
         self, table: str, folder: Path, *, days: Sequence[date] | None = None, gone: pl.DataFrame | None = None
@@ -238,7 +242,9 @@ class Lake:
             query += f" UNION ALL SELECT {names} FROM {fresh}"
         with self.session(memory=MEMORY) as connection:
             connection.register("gone", gone.to_arrow())
-            connection.execute(f"COPY ({query}) TO '{merged}' (FORMAT parquet, COMPRESSION zstd, PARTITION_BY (day))")
+            connection.execute(
+                f"COPY ({query}) TO '{merged}' (FORMAT parquet, COMPRESSION zstd, PARTITION_BY (day), ROW_GROUP_SIZE {GROUP})"
+            )
         return merged
 
     def _of_days(self, table: str, days: Sequence[date] | None) -> list[Path]:

@@ -65,12 +65,12 @@ def new_day(home: Path, events: int, known: int, seed: int = 0) -> None:
     with _generator(seed) as connection:
         rows = _events(connection, first, first + int(events * (1 - LATE) / PER_TALK), str(DAYS), seed)
     week = lake.scan("events").filter(pl.col("kind") == "response", pl.col("time") >= _moment(DAYS - 7))
-    late = week.select(Events.columns()).collect().sample(int(events * LATE), seed=seed).with_columns(
-        key=pl.lit("f") + pl.col("key").str.slice(1), kind=pl.lit("rated"), id=pl.lit("late-") + pl.col("id"),
-        answer=pl.col("id"), time=pl.lit(_moment(DAYS)) + pl.duration(hours=9), parent=None, prompt=None, text=None,
+    late = week.select(list(Events.columns())).collect().sample(int(events * LATE), seed=seed).with_columns(
+        key=pl.lit("late") + pl.col("key").str.slice(4), kind=pl.lit("rated"), id=pl.lit("late-") + pl.col("id"),
+        answer=pl.col("id"), time=_moment(DAYS) + pl.duration(hours=9), parent=None, prompt=None, text=None,
         model=None, model_version=None, value=pl.lit(-1.0),
     )  # fmt: skip
-    _take(lake, pl.concat([rows, late.cast(dict(rows.schema))]), home, "new")
+    _take(lake, pl.concat([rows, late], how="diagonal_relaxed"), home, f"new{known}")
 
 
 def _moment(day: int) -> pl.Expr:
