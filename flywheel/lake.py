@@ -242,9 +242,8 @@ class Lake:
             query += f" UNION ALL SELECT {names} FROM {fresh}"
         with self.session(memory=MEMORY) as connection:
             connection.register("gone", gone.to_arrow())
-            connection.execute(
-                f"COPY ({query}) TO '{merged}' (FORMAT parquet, COMPRESSION zstd, PARTITION_BY (day), ROW_GROUP_SIZE {GROUP})"
-            )
+            how = f"FORMAT parquet, COMPRESSION zstd, PARTITION_BY (day), ROW_GROUP_SIZE {GROUP}"
+            connection.execute(f"COPY ({query}) TO '{merged}' ({how})")
         return merged
 
     def _of_days(self, table: str, days: Sequence[date] | None) -> list[Path]:
