@@ -118,7 +118,10 @@ def champion_moved(context: dg.SensorEvaluationContext, wheel: Wheel) -> dg.Sens
 def to_derive(wheel: Wheel) -> list:
     """The days whose signals or records are not what the log and the rules say now."""
     lake, settings = wheel.lake(), wheel.settings()
-    return sorted({*signals.stale_days(lake, settings), *records.stale_days(lake, settings)})
+    stale = {*signals.stale_days(lake, settings), *records.stale_days(lake, settings)}
+    return sorted(
+        {max(day, settings.start) for day in stale}
+    )  # older days have no partition, but are derived all the same
 
 
 def day_range(days: list) -> dict[str, str]:

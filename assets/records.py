@@ -26,7 +26,7 @@ def derive_records(context: dg.AssetExecutionContext, wheel: Wheel) -> Iterator[
     lake, read, days = wheel.lake(), wheel.settings(), days_of(context)
     stale = stale_days(lake, read)
     tell = progress(context, "records: slice")
-    if stale and set(stale) <= set(days):
+    if stale and {max(day, read.start) for day in stale} <= set(days):
         catch_up(lake, read, tell)
     else:
         derive_days(lake, read, days, tell)

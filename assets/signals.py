@@ -44,7 +44,7 @@ def derive_signals(context: dg.AssetExecutionContext, wheel: Wheel) -> Iterator[
     lake, read, days = wheel.lake(), wheel.settings(), days_of(context)
     stale = stale_days(lake, read)
     tell = progress(context, "signals: slice")
-    if stale and set(stale) <= set(days):
+    if stale and {max(day, read.start) for day in stale} <= set(days):
         catch_up(lake, read, tell)
     else:
         derive_days(lake, read, days, tell)

@@ -24,7 +24,7 @@ import polars as pl
 import pyarrow.parquet as pq
 from dataframely.exc import SchemaError, ValidationError
 from deltalake import CommitProperties, DeltaTable, Transaction, write_deltalake
-from deltalake.exceptions import TableNotFoundError
+from deltalake.exceptions import DeltaError, TableNotFoundError
 from deltalake.transaction import AddAction, RemoveAction
 
 from flywheel.errors import BadInput, BrokenInvariant
@@ -60,11 +60,11 @@ class Lake:
     """All tables of one state folder."""
 
     def __init__(self, home: Path) -> None:
-        if odd := sorted(set(re.findall(r"[^\w./+=:,@~-]", str(home), re.ASCII))):
+        if odd := sorted(set(re.findall(r"[^\w./+:,@~-]", str(home), re.ASCII))):
             # Delta writes such a path down percent-encoded, and neither Polars nor DuckDB finds it again.
             what, plain = (
                 "the path of the state folder has characters its tables cannot be found under",
-                "A-Z a-z 0-9 ._+=:,@~-",
+                "A-Z a-z 0-9 ._+:,@~-",
             )
             raise BadInput(
                 what, seen=f"{home} ({' '.join(odd)})", allowed=plain, do="set FLYWHEEL_HOME to another folder"
@@ -187,21 +187,26 @@ class Lake:
         stored = self._open(table)
         if stored is None:
             return pl.DataFrame(schema=FILES)
-        before = self._open(table, since) if since >= 0 else None
-        told = stored.get_add_actions(flatten=True)
-        columns = {name: told.column(name).to_pylist() for name in told.schema.names if name in ("path", "num_records")}
+        told, known = stored.get_add_actions(flatten=True), self._paths(table, since)
         low, high = (
             told.column(name).to_pylist() if name in told.schema.names else [None] * told.num_rows
             for name in ("min.time", "max.time")
         )
-        known = set() if before is None else set(before.file_uris())
-        rows = {
-            "file": [str(self.root / table / path) for path in columns["path"]],
-            "rows": columns["num_records"],
-            "low": low,
-            "high": high,
-        }
-        return pl.DataFrame(rows, schema=FILES).filter(~pl.col("file").is_in(list(known)))
+        paths = told.column("path").to_pylist()
+        rows = {"file": paths, "rows": told.column("num_records").to_pylist(), "low": low, "high": high}
+        fresh = pl.DataFrame(rows, schema=FILES).filter(~pl.col("file").is_in(known))
+        # A file that Delta rewrote tells its times to the millisecond, cut off.
+        return fresh.with_columns(
+            file=pl.lit(f"{self.root / table}/") + pl.col("file"), high=pl.col("high") + pl.duration(milliseconds=1)
+        )
+
+    def _paths(self, table: str, version: int) -> list[str]:
+        """The table's files at a version; none where that is forgotten, so that all are new."""
+        try:
+            stored = self._open(table, version) if version >= 0 else None
+        except DeltaError:
+            stored = None
+        return [] if stored is None else list(stored.get_add_actions(flatten=True).column("path").to_pylist())
 
     def stage(self, table: str, frame: pl.DataFrame, folder: Path) -> None:
         """Put rows, checked against their contract, aside in `folder`, a Parquet file for each day."""

@@ -25,14 +25,7 @@ def shuffled(kind: str, records: pl.DataFrame, seed: int) -> pl.DataFrame:
             ends = pl.col("ranks").list.min() + pl.col("ranks").list.max()
             return records.with_columns(ranks=pl.when(heads).then(ends - pl.col("ranks")).otherwise("ranks"))
         case "labels":
-            return _permuted(records, seed)
+            desirable = pl.col("desirable")
+            return records.with_columns(desirable=pl.when(heads).then(desirable).otherwise(~desirable))
         case _:
             return records
-
-
-def _permuted(labels: pl.DataFrame, seed: int) -> pl.DataFrame:
-    """The same opinions as before, dealt to other answers."""
-    order = sorted(range(len(labels)), key=lambda row: hashlib.sha256(f"{seed}/{labels['id'][row]}".encode()).digest())
-    by_id = labels["id"].arg_sort().to_list()
-    dealt = dict(zip(order, (labels["desirable"][row] for row in by_id), strict=True))
-    return labels.with_columns(desirable=pl.Series([dealt[row] for row in range(len(labels))], dtype=pl.Boolean))

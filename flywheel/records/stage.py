@@ -55,6 +55,8 @@ def catch_up(lake: Lake, settings: Settings, progress: Progress = lambda done, o
             return Done()
         latest = int(lake.scan("touched").select(pl.col("batch").max()).collect().item() or 0)
         with lake.session("exchanges", "signals", *KINDS, memory=MEMORY) as connection, _aside(lake) as folder:
+            if whole:
+                _doubt(lake)
             plan.plan_whole(connection) if whole else plan.plan_touched(connection, touched)
             done = _derive_into(lake, settings, connection, folder, progress)
             for kind in KINDS:
@@ -74,6 +76,9 @@ def derive_days(
 ) -> Done:
     """Make these days' records from the exchanges and signals in the lake and replace their rows."""
     with lake.writing(), lake.session("exchanges", "signals", memory=MEMORY) as connection, _aside(lake) as folder:
+        touched, whole = _touched(lake, settings)
+        if len(touched) or whole:
+            _doubt(lake)
         plan.plan_whole(connection, days)
         done = _derive_into(lake, settings, connection, folder, progress, only=days)
         for kind in KINDS:
@@ -92,8 +97,8 @@ def _derive_into(
     """Slice by slice: read its exchanges and signals, make its records, put them aside."""
     slices = plan.slices(connection)
 
-    def derived(read: tuple[Unit, pl.DataFrame, pl.DataFrame]) -> tuple[set[date], dict[str, int]]:
-        unit, exchanges, signals = read
+    def derived(whole: tuple[Unit, pl.DataFrame, pl.DataFrame]) -> tuple[set[date], dict[str, int]]:
+        unit, exchanges, signals = whole
         records = derive(exchanges, signals, settings.records, settings.signals, (unit,))
         if only is not None:
             records = {kind: found.filter(pl.col("day").is_in(list(only))) for kind, found in records.items()}
@@ -104,12 +109,24 @@ def _derive_into(
 
     days: set[date] = set()
     made: Counter[str] = Counter(dict.fromkeys(KINDS, 0))
-    read = ((unit, *plan.read(connection, unit, number)) for unit, number in slices)
-    for done, (found, counts) in enumerate(mapped(derived, read), 1):
+
+    def read() -> Iterator[tuple[Unit, pl.DataFrame, pl.DataFrame]]:
+        for unit, number in slices:
+            exchanges, signals = plan.read(connection, unit, number)
+            yield unit, exchanges, signals
+
+    for done, (found, counts) in enumerate(mapped(derived, read()), 1):
         days |= found
         made.update(counts)
         progress(done, len(slices))
     return Done(sorted(days), dict(made))
+
+
+def _doubt(lake: Lake) -> None:
+    """Some rows will be of other rules, or of later signals, than the state says: the next time all are made anew."""
+    told = lake.read("derivations").filter(pl.col("stage") == "records")
+    if len(told):
+        lake.replace("derivations", told.with_columns(rules=pl.lit("")), {"stage": ["records"]})
 
 
 def _touched(lake: Lake, settings: Settings) -> tuple[pl.DataFrame, bool]:

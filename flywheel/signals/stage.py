@@ -26,8 +26,8 @@ from flywheel.signals.derive import as_row, derive, rules_digest
 
 Progress = Callable[[int, int], None]
 """Told after each slice: how many are done, of how many."""
-ONCE = 1_000_000
-"""With more new events than this at once it is cheaper to derive everything."""
+ONCE = 300_000
+"""With more new events, or answers to derive, than this at once, everything is derived, in slices."""
 
 
 @dataclass(frozen=True)
@@ -64,6 +64,8 @@ def catch_up(lake: Lake, settings: Settings, progress: Progress = lambda done, o
         if version < 0 or (old is not None and (old.version, old.rules) == (version, _rules(lake, settings))):
             return Done()
         with _planned(lake, settings, old) as planned, _aside(lake) as folder:
+            if planned.whole:
+                _doubt(lake)
             planned.tell_touched()
             done = planned.derive_into(folder, progress)
             planned.publish(folder, sorted({*done.days, *planned.known_days()}))
@@ -83,6 +85,9 @@ def derive_days(
     lake: Lake, settings: Settings, days: Sequence[date], progress: Progress = lambda done, of: None
 ) -> Done:
     """Derive these days purely from the log and replace their rows; what else is stale stays so."""
+    if stale_days(lake, settings):
+        with lake.writing():
+            _doubt(lake)
     with lake.writing(), _planned(lake, settings, None, days) as planned, _aside(lake) as folder:
         planned.tell_touched()
         done = planned.derive_into(folder, progress)
@@ -184,22 +189,33 @@ def _planned(
 ) -> Iterator[Planned]:
     """Plan for what is new since `old`; without it, or under other rules, for everything (or for these days)."""
     fresh = lake.files("events", since=-1 if old is None else old.version)
-    whole = old is None or old.rules != _rules(lake, settings) or fresh["rows"].sum() > ONCE
+    if old is not None and old.rules == _rules(lake, settings) and fresh["rows"].sum() <= ONCE:
+        with _listening(lake, settings) as connection:
+            marks = _watermarks(connection, fresh, old.watermarks)
+            closing = _closing(old.watermarks, marks, timedelta(hours=settings.signals.idle_hours))
+            plan.plan_new(connection, fresh["file"].to_list(), closing)
+            if connection.sql("SELECT count(*) <= ? FROM answers", params=[ONCE]).fetchall() == [(True,)]:
+                yield Planned(lake, settings, connection, marks, whole=False)
+                return
+    with _listening(lake, settings) as connection:
+        marks = _watermarks(connection, fresh, {})
+        plan.plan_whole(connection, days)
+        yield Planned(lake, settings, connection, marks, whole=True, only=days)
+
+
+@contextmanager
+def _listening(lake: Lake, settings: Settings) -> Iterator[duckdb.DuckDBPyConnection]:
     with lake.session("events", "exchanges", "waiting", memory=MEMORY) as connection:
         plan.hear(connection, as_row(settings.signals))
-        marks = _watermarks(connection, fresh, {} if old is None or whole else old.watermarks)
-        if whole:
-            plan.plan_whole(connection, days)
-        else:
-            idle = timedelta(hours=settings.signals.idle_hours)
-            plan.plan_new(connection, fresh["file"].to_list(), _closing(old.watermarks if old else {}, marks, idle))
-        yield Planned(lake, settings, connection, marks, whole, days)
+        yield connection
 
 
 def _watermarks(
     connection: duckdb.DuckDBPyConnection, fresh: pl.DataFrame, old: dict[str, datetime]
 ) -> dict[str, datetime]:
     """The greatest event time of each workload: the clock of derivation."""
+    if old and fresh.is_empty():
+        return old
     source = "events" if not old else f"read_parquet({fresh['file'].to_list()})"
     new = dict(connection.sql(f"SELECT workload, max(time) FROM {source} GROUP BY ALL").fetchall())
     return {name: max(mark for mark in (old.get(name), new.get(name)) if mark) for name in {*old, *new}}
@@ -226,6 +242,13 @@ def _aside(lake: Lake) -> Iterator[Path]:
 def _rules(lake: Lake, settings: Settings) -> str:
     """A hash of everything but the log that decides what is derived: the rules, and what people said in audits."""
     return rules_digest(settings) + digest(lake.read("audits"))
+
+
+def _doubt(lake: Lake) -> None:
+    """Some rows will be of other rules, or of a later log, than the state says: the next time all is derived anew."""
+    told = lake.read("derivations").filter(pl.col("stage") == "signals")
+    if len(told):
+        lake.replace("derivations", told.with_columns(rules=pl.lit("")), {"stage": ["signals"]})
 
 
 def _state(lake: Lake) -> State | None:

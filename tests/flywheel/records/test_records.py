@@ -110,10 +110,10 @@ def test_the_control_turns_a_ranking_round_and_leaves_equals_equal() -> None:
     assert {tuple(ranks) for ranks in found["ranks"].to_list()} == {(1, 2, 2), (2, 1, 1)}
 
 
-def test_the_control_deals_opinions_out_again() -> None:
+def test_the_control_decides_every_opinion_by_chance() -> None:
     before = a_frame("labels", 2000)
     after = shuffled("labels", before, seed=1)
-    assert after["desirable"].sum() == before["desirable"].sum()
+    assert 0.45 < after["desirable"].mean() < 0.55  # pyright: ignore[reportOperatorIssue]
     both = pl.DataFrame({"b": before["desirable"].cast(pl.Int8), "a": after["desirable"].cast(pl.Int8)})
     assert abs(both.corr()["a"][0]) < 0.1
 

@@ -33,7 +33,7 @@ def a_log(seed: int, talks: int = 8) -> list[Event]:
     """Some days of conversations of a few people, some across midnight."""
     draw, events = random.Random(seed), []
     for talk in range(talks):
-        minute, user = draw.randrange(4 * 24 * 60), f"u{draw.randrange(3)}"
+        minute, user = draw.randrange(4 * 24 * 60) + draw.random(), f"u{draw.randrange(3)}"
         named = {"conversation": None if draw.random() < 0.2 else f"talk-{talk}", "user": user}
         for turn in range(draw.randint(1, 3)):
             parent, last = f"ask-{talk}-{turn}", ""
@@ -107,3 +107,38 @@ def test_nothing_is_stale_after_deriving_and_a_changed_rule_makes_all_of_it_stal
     assert signals.stale_days(lake, read(tmp_path)) == records.stale_days(lake, read(tmp_path)) == []
     stricter = read(tmp_path, signals={"edit_pair": 0.5})
     assert len(signals.stale_days(lake, stricter)) == lake.read("exchanges")["day"].n_unique()
+
+
+def test_a_rule_tried_on_one_day_and_taken_back_leaves_nothing_behind(tmp_path: Path) -> None:
+    tried, whole = tmp_path / "tried", tmp_path / "whole"
+    lake = take(tried, a_log(3))
+    derive(lake, tried)
+    other = read(tried, signals={"off": ["edit", "rating"]}, records={"rules_off": ["regeneration_ranking"]})
+    for day in lake.read("exchanges")["day"].unique().sort().to_list()[:2]:
+        signals.derive_days(lake, other, [day])
+        records.derive_days(lake, other, [day])
+    derive(lake, tried)
+    derive(take(whole, a_log(3)), whole)
+    assert agree(lake, Lake(whole))
+
+
+def test_a_file_rewritten_for_a_conflict_is_still_found_by_its_last_event(tmp_path: Path) -> None:
+    """Delta tells the times of a file it rewrote to the millisecond only."""
+    last = 1.0000208  # minutes: not a whole millisecond
+    lake = take(tmp_path, [answer("a", conversation="one"), answer("c", last, conversation="two")])
+    derive(lake, tmp_path)
+    take(tmp_path, [answer("a", 0.5, conversation="one", text="Another text of the same id.")])
+    derive(lake, tmp_path)
+    take(tmp_path, [rated("c", 1, 2)])
+    derive(lake, tmp_path)
+    assert sorted(lake.read("exchanges")["answer"]) == ["a", "c"]
+    assert lake.read("signals").filter(kind="rating")["answer"].to_list() == ["c"]
+
+
+def test_an_answer_from_before_the_first_partition_is_derived_all_the_same(tmp_path: Path) -> None:
+    """It has no day in Dagster, and must not keep the others from being derived."""
+    settings_ = read(tmp_path, start="2026-02-01")
+    lake = take(tmp_path, [answer("early"), answer("late", 40 * 24 * 60)])
+    assert min(signals.stale_days(lake, settings_)) < settings_.start
+    signals.catch_up(lake, settings_)
+    assert sorted(lake.read("exchanges")["answer"]) == ["early", "late"]
