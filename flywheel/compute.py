@@ -11,8 +11,14 @@ from typing import TypeVar
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
+Progress = Callable[[int, int], None]
+"""Told after each slice: how many are done, of how many."""
 AT_ONCE = 2
 """Slices in hand at a time: each uses several cores for a while and one for the rest, and memory holds them all."""
+
+
+def silent(done: int, of: int) -> None:
+    """Nobody listens."""
 
 
 def mapped(work: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:

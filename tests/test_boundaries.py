@@ -46,7 +46,8 @@ def test_stages_meet_in_tables_and_never_import_each_other(stage: str) -> None:
 
 def test_the_ground_stands_on_nothing_of_ours_but_ground() -> None:
     allowed = {f"flywheel.{name}" for name in GROUND}
-    for path in [LIBRARY / f"{name}.py" for name in GROUND if name != "capture"]:
+    ground = [LIBRARY / name for name in GROUND if name != "capture"]
+    for path in [found for name in ground for found in (files(name) if name.is_dir() else [name.with_suffix(".py")])]:
         ours = {name for name in imports(path) if name.startswith("flywheel.") and name.count(".") == 1}
         assert ours <= allowed | {"flywheel.settings"}, path
 

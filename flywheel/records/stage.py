@@ -5,10 +5,8 @@ units those are belongs in `plan`, what they give in `derive`.
 """
 
 import hashlib
-import shutil
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
@@ -16,14 +14,11 @@ from pathlib import Path
 import duckdb
 import polars as pl
 
-from flywheel.compute import mapped
+from flywheel.compute import Progress, mapped, silent
 from flywheel.lake import MEMORY, Lake
 from flywheel.records import plan
 from flywheel.records.derive import KINDS, RULES, Unit, derive
 from flywheel.settings import Settings
-
-Progress = Callable[[int, int], None]
-"""Told after each slice: how many are done, of how many."""
 
 
 @dataclass(frozen=True)
@@ -47,16 +42,16 @@ def stale_days(lake: Lake, settings: Settings) -> list[date]:
     return exchanges.select(pl.col("day").unique().sort()).collect()["day"].to_list()
 
 
-def catch_up(lake: Lake, settings: Settings, progress: Progress = lambda done, of: None) -> Done:
+def catch_up(lake: Lake, settings: Settings, progress: Progress = silent) -> Done:
     """Make the records of what the signals have replaced since, or all of them if a rule changed."""
     with lake.writing():
         touched, whole = _touched(lake, settings)
         if touched.is_empty() and not whole:
             return Done()
         latest = int(lake.scan("touched").select(pl.col("batch").max()).collect().item() or 0)
-        with lake.session("exchanges", "signals", *KINDS, memory=MEMORY) as connection, _aside(lake) as folder:
+        with lake.session("exchanges", "signals", *KINDS, memory=MEMORY) as connection, lake.aside("records") as folder:
             if whole:
-                _doubt(lake)
+                lake.doubt("records")
             plan.plan_whole(connection) if whole else plan.plan_touched(connection, touched)
             done = _derive_into(lake, settings, connection, folder, progress)
             for kind in KINDS:
@@ -71,14 +66,16 @@ def catch_up(lake: Lake, settings: Settings, progress: Progress = lambda done, o
     return done
 
 
-def derive_days(
-    lake: Lake, settings: Settings, days: Sequence[date], progress: Progress = lambda done, of: None
-) -> Done:
+def derive_days(lake: Lake, settings: Settings, days: Sequence[date], progress: Progress = silent) -> Done:
     """Make these days' records from the exchanges and signals in the lake and replace their rows."""
-    with lake.writing(), lake.session("exchanges", "signals", memory=MEMORY) as connection, _aside(lake) as folder:
+    with (
+        lake.writing(),
+        lake.session("exchanges", "signals", memory=MEMORY) as connection,
+        lake.aside("records") as folder,
+    ):
         touched, whole = _touched(lake, settings)
         if len(touched) or whole:
-            _doubt(lake)
+            lake.doubt("records")
         plan.plan_whole(connection, days)
         done = _derive_into(lake, settings, connection, folder, progress, only=days)
         for kind in KINDS:
@@ -122,19 +119,13 @@ def _derive_into(
     return Done(sorted(days), dict(made))
 
 
-def _doubt(lake: Lake) -> None:
-    """Some rows will be of other rules, or of later signals, than the state says: the next time all are made anew."""
-    told = lake.read("derivations").filter(pl.col("stage") == "records")
-    if len(told):
-        lake.replace("derivations", told.with_columns(rules=pl.lit("")), {"stage": ["records"]})
-
-
 def _touched(lake: Lake, settings: Settings) -> tuple[pl.DataFrame, bool]:
     """The units to derive again; or that it is all of them."""
-    state = lake.read("derivations").filter(pl.col("stage") == "records")
-    since = -1 if state.is_empty() else state["version"][0]
-    touched = lake.scan("touched").filter(pl.col("batch") > since).select("workload", "unit").unique().collect()
-    other_rules = state.is_empty() or state["rules"][0] != _digest(settings)
+    state = lake.derived("records") or {"version": -1, "rules": ""}
+    touched = (
+        lake.scan("touched").filter(pl.col("batch") > state["version"]).select("workload", "unit").unique().collect()
+    )
+    other_rules = state["rules"] != _digest(settings)
     whole = lake.version("exchanges") >= 0 and (other_rules or bool(touched["unit"].null_count()))
     return touched.drop_nulls(), whole
 
@@ -142,12 +133,3 @@ def _touched(lake: Lake, settings: Settings) -> tuple[pl.DataFrame, bool]:
 def _digest(settings: Settings) -> str:
     rules = [settings.records.model_dump_json(), settings.signals.model_dump_json(), str(RULES)]
     return hashlib.sha256("\n".join(rules).encode()).hexdigest()[:32]
-
-
-@contextmanager
-def _aside(lake: Lake) -> Iterator[Path]:
-    """A folder for rows that are not published yet; one that a killed run left is emptied."""
-    folder = lake.home / "derive" / "records"
-    shutil.rmtree(folder, ignore_errors=True)
-    yield folder
-    shutil.rmtree(folder, ignore_errors=True)

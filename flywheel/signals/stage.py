@@ -6,8 +6,7 @@ Which conversations those are belongs in `plan`, what they say in `derive`.
 """
 
 import json
-import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
@@ -16,7 +15,7 @@ from pathlib import Path
 import duckdb
 import polars as pl
 
-from flywheel.compute import mapped
+from flywheel.compute import Progress, mapped, silent
 from flywheel.lake import MEMORY, Lake
 from flywheel.settings import Settings
 from flywheel.signals import plan
@@ -24,8 +23,6 @@ from flywheel.signals.calibration import digest
 from flywheel.signals.classify import classifier
 from flywheel.signals.derive import as_row, derive, rules_digest
 
-Progress = Callable[[int, int], None]
-"""Told after each slice: how many are done, of how many."""
 ONCE = 300_000
 """With more new events, or answers to derive, than this at once, everything is derived, in slices."""
 
@@ -57,15 +54,15 @@ def stale_days(lake: Lake, settings: Settings) -> list[date]:
         return planned.days()
 
 
-def catch_up(lake: Lake, settings: Settings, progress: Progress = lambda done, of: None) -> Done:
+def catch_up(lake: Lake, settings: Settings, progress: Progress = silent) -> Done:
     """Derive what new events, the watermark or a changed rule have made stale, and nothing else."""
     with lake.writing():
         old, version = _state(lake), lake.version("events")
         if version < 0 or (old is not None and (old.version, old.rules) == (version, _rules(lake, settings))):
             return Done()
-        with _planned(lake, settings, old) as planned, _aside(lake) as folder:
+        with _planned(lake, settings, old) as planned, lake.aside("signals") as folder:
             if planned.whole:
-                _doubt(lake)
+                lake.doubt("signals")
             planned.tell_touched()
             done = planned.derive_into(folder, progress)
             planned.publish(folder, sorted({*done.days, *planned.known_days()}))
@@ -81,17 +78,15 @@ def catch_up(lake: Lake, settings: Settings, progress: Progress = lambda done, o
     return done
 
 
-def derive_days(
-    lake: Lake, settings: Settings, days: Sequence[date], progress: Progress = lambda done, of: None
-) -> Done:
+def derive_days(lake: Lake, settings: Settings, days: Sequence[date], progress: Progress = silent) -> Done:
     """Derive these days purely from the log and replace their rows; what else is stale stays so."""
-    if stale_days(lake, settings):
-        with lake.writing():
-            _doubt(lake)
-    with lake.writing(), _planned(lake, settings, None, days) as planned, _aside(lake) as folder:
-        planned.tell_touched()
-        done = planned.derive_into(folder, progress)
-        planned.publish(folder, sorted(days))
+    with lake.writing():
+        if stale_days(lake, settings):
+            lake.doubt("signals")
+        with _planned(lake, settings, None, days) as planned, lake.aside("signals") as folder:
+            planned.tell_touched()
+            done = planned.derive_into(folder, progress)
+            planned.publish(folder, sorted(days))
     return done
 
 
@@ -153,8 +148,8 @@ class Planned:
         elif not self.whole:
             self._touch(self.table("known"))
         else:
-            days = {"day": list(self.only or [])}
-            self._touch(self.lake.scan("exchanges").filter(pl.col("day").is_in(days["day"])).select(*UNIT).collect())
+            mine = pl.col("day").is_in(list(self.only or []))
+            self._touch(self.lake.scan("exchanges").filter(mine).select(*UNIT).collect())
 
     def _touch(self, exchanges: pl.DataFrame) -> None:
         if not (self.whole and self.only is None):
@@ -230,31 +225,14 @@ def _closing(old: dict[str, datetime], new: dict[str, datetime], idle: timedelta
     )
 
 
-@contextmanager
-def _aside(lake: Lake) -> Iterator[Path]:
-    """A folder for rows that are not published yet; one that a killed run left is emptied."""
-    folder = lake.home / "derive" / "signals"
-    shutil.rmtree(folder, ignore_errors=True)
-    yield folder
-    shutil.rmtree(folder, ignore_errors=True)
-
-
 def _rules(lake: Lake, settings: Settings) -> str:
     """A hash of everything but the log that decides what is derived: the rules, and what people said in audits."""
     return rules_digest(settings) + digest(lake.read("audits"))
 
 
-def _doubt(lake: Lake) -> None:
-    """Some rows will be of other rules, or of a later log, than the state says: the next time all is derived anew."""
-    told = lake.read("derivations").filter(pl.col("stage") == "signals")
-    if len(told):
-        lake.replace("derivations", told.with_columns(rules=pl.lit("")), {"stage": ["signals"]})
-
-
 def _state(lake: Lake) -> State | None:
-    told = lake.read("derivations").filter(pl.col("stage") == "signals")
-    if told.is_empty():
+    row = lake.derived("signals")
+    if row is None:
         return None
-    row = told.row(0, named=True)
     marks = {name: datetime.fromisoformat(mark) for name, mark in json.loads(row["watermarks"]).items()}
     return State(row["version"], row["rules"], marks)

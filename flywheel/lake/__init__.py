@@ -3,11 +3,10 @@
 Two ways to write: `append` for facts that only grow (once per batch id, so a repeated commit changes nothing) and
 `replace` for derived rows (exactly the rows that match `where` are exchanged, in one commit). Delta has no commit
 across tables: a stage writes its data tables first and the one that marks completion last, under `writing()`.
+Checking rows against their contract belongs in `contract`, files as parts of a table in `files`.
 """
 
 import fcntl
-import json
-import os
 import re
 import shutil
 import time
@@ -18,17 +17,18 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-import dataframely as dy
 import duckdb
 import polars as pl
-import pyarrow.parquet as pq
-from dataframely.exc import SchemaError, ValidationError
 from deltalake import CommitProperties, DeltaTable, Transaction, write_deltalake
 from deltalake.exceptions import DeltaError, TableNotFoundError
 from deltalake.transaction import AddAction, RemoveAction
 
-from flywheel.errors import BadInput, BrokenInvariant
+from flywheel.errors import BadInput
+from flywheel.lake.contract import conforming, contract_of, storable, validated
+from flywheel.lake.files import days_of, linked
 from flywheel.tables import TABLES
+
+__all__ = ["MEMORY", "Lake", "conforming", "connect", "locked", "storable", "validated"]
 
 Where = Mapping[str, Sequence[Any]]
 
@@ -78,7 +78,7 @@ class Lake:
 
     def scan(self, table: str, *, version: int | None = None) -> pl.LazyFrame:
         """The table now, or as it was at a version."""
-        contract = _contract(table)
+        contract = contract_of(table)
         stored = self._open(table, version)
         if stored is None:
             return contract.create_empty().lazy()
@@ -101,12 +101,12 @@ class Lake:
             return False
         folder = self.root / table
         folder.mkdir(mode=0o700 if table in PRIVATE else 0o755, parents=True, exist_ok=True)
-        schema = _contract(table).create_empty().to_arrow().schema
+        schema = contract_of(table).create_empty().to_arrow().schema
         stored = self._open(table) or DeltaTable.create(folder, schema)
         if stored.transaction_version(batch) is not None:
             return False
         mode = 0o600 if table in PRIVATE else 0o644
-        added: list[AddAction | RemoveAction] = [_linked(file, folder / f"{batch}-{file.name}", mode) for file in files]
+        added: list[AddAction | RemoveAction] = [linked(file, folder / f"{batch}-{file.name}", mode) for file in files]
         marks = CommitProperties(app_transactions=[Transaction(batch, 1)])
         stored.create_write_transaction(added, "append", stored.schema(), commit_properties=marks)
         self._guard(table)
@@ -170,14 +170,14 @@ class Lake:
         """DuckDB with these tables as views; beyond `memory` it goes on in files below the state folder."""
         spill = self.home / "spill" / uuid4().hex
         with connect() as connection:
-            if memory:
-                spill.mkdir(parents=True)
-                connection.execute(f"SET memory_limit = '{memory}'")
-                connection.execute(f"SET temp_directory = '{spill}'")
-                connection.execute("SET preserve_insertion_order = false")
-            for table in tables:
-                self._view(connection, table)
             try:
+                if memory:
+                    spill.mkdir(parents=True)
+                    connection.execute(f"SET memory_limit = '{memory}'")
+                    connection.execute(f"SET temp_directory = '{spill}'")
+                    connection.execute("SET preserve_insertion_order = false")
+                for table in tables:
+                    self._view(connection, table)
                 yield connection
             finally:
                 shutil.rmtree(spill, ignore_errors=True)
@@ -226,7 +226,7 @@ class Lake:
         `gone` holds values of some columns: rows that agree with one of its rows in all of them go.
         """
         staged = folder / table
-        touched = None if days is None else sorted({*days, *_days_of(staged)})
+        touched = None if days is None else sorted({*days, *days_of(staged)})
         old = self._of_days(table, touched)
         if gone is not None and old:
             staged = self._merged(table, staged, old, gone)
@@ -234,7 +234,7 @@ class Lake:
 
     def _merged(self, table: str, staged: Path, old: Sequence[Path], gone: pl.DataFrame) -> Path:
         """The staged rows, and of the old ones those that stay."""
-        names = ", ".join(storable(_contract(table).create_empty()).columns)
+        names = ", ".join(storable(contract_of(table).create_empty()).columns)
         merged = staged.with_name(f"{table}-merged")
         shutil.rmtree(merged, ignore_errors=True)
         merged.parent.mkdir(parents=True, exist_ok=True)
@@ -259,14 +259,14 @@ class Lake:
     def _commit_files(self, table: str, staged: Path, old: Sequence[Path]) -> None:
         """One commit: the old files go, those in `staged` come, under names of their own."""
         root = self.root / table
-        schema = storable(_contract(table).create_empty()).to_arrow().schema
+        schema = storable(contract_of(table).create_empty()).to_arrow().schema
         stored = self._open(table) or DeltaTable.create(root, schema, partition_by=PARTITIONS[table])
         actions: list[AddAction | RemoveAction] = []
         for file in sorted(staged.rglob("*.parquet")):
             day = file.parent.name.removeprefix("day=")
             target = root / file.parent.name / f"{uuid4().hex}.parquet"
             target.parent.mkdir(exist_ok=True)
-            actions.append(_linked(file, target, 0o644, day))
+            actions.append(linked(file, target, 0o644, day))
         now = int(time.time() * 1000)
         for file in old:
             day = file.parent.name.removeprefix("day=")
@@ -280,10 +280,28 @@ class Lake:
         stored = self._open(table)
         files = [] if stored is None else stored.file_uris()
         if not files:
-            connection.register(table, _contract(table).create_empty().to_arrow())
+            connection.register(table, contract_of(table).create_empty().to_arrow())
             return
         days = ", hive_types = {day: DATE}" if "day" in PARTITIONS.get(table, []) else ""
         connection.execute(f"CREATE VIEW {table} AS FROM read_parquet({files}, hive_partitioning = true{days})")
+
+    @contextmanager
+    def aside(self, stage: str) -> Iterator[Path]:
+        """A folder for rows that are not published yet; what a killed run left in it is gone."""
+        folder = self.home / "derive" / stage
+        shutil.rmtree(folder, ignore_errors=True)
+        yield folder
+        shutil.rmtree(folder, ignore_errors=True)
+
+    def derived(self, stage: str) -> dict[str, Any] | None:
+        """How far a stage has derived: its row of `derivations`."""
+        told = self.read("derivations").filter(pl.col("stage") == stage)
+        return None if told.is_empty() else told.row(0, named=True)
+
+    def doubt(self, stage: str) -> None:
+        """Some rows will be of other rules, or of a later log, than the stage says: the next time all is made anew."""
+        if state := self.derived(stage):
+            self.replace("derivations", pl.DataFrame([state | {"rules": ""}]), {"stage": [stage]})
 
     @contextmanager
     def writing(self) -> Iterator[None]:
@@ -292,7 +310,7 @@ class Lake:
             yield
 
     def _open(self, table: str, version: int | None = None) -> DeltaTable | None:
-        _contract(table)
+        contract_of(table)
         try:
             return DeltaTable(self.root / table, version=version)
         except TableNotFoundError:
@@ -320,56 +338,6 @@ class Lake:
                 path.chmod(0o600)
 
 
-def _linked(file: Path, target: Path, mode: int, day: str = "") -> AddAction:
-    """The file under its name in the table; the other name stays, so that all of it can be repeated."""
-    file.chmod(mode)
-    if not target.exists():
-        os.link(file, target)
-    told, held = target.stat(), pq.read_metadata(target)
-    name = f"day={day}/{target.name}" if day else target.name
-    counted = json.dumps({"numRecords": held.num_rows, **_span(held)})
-    return AddAction(name, told.st_size, {"day": day} if day else {}, int(told.st_mtime * 1000), True, counted)
-
-
-def _span(held: pq.FileMetaData) -> dict[str, dict[str, str]]:
-    """The first and the last time in a file, so that readers skip it when they ask for another."""
-    names = [held.schema.column(number).path for number in range(held.num_columns)]
-    if "time" not in names or not held.num_row_groups:
-        return {}
-    groups = [held.row_group(group).column(names.index("time")).statistics for group in range(held.num_row_groups)]
-    if not all(group and group.has_min_max for group in groups):
-        return {}
-    ends = {"minValues": min(group.min for group in groups), "maxValues": max(group.max for group in groups)}
-    return {name: {"time": moment.strftime("%Y-%m-%dT%H:%M:%S.%fZ")} for name, moment in ends.items()}
-
-
-def _days_of(staged: Path) -> list[date]:
-    return [date.fromisoformat(folder.name.removeprefix("day=")) for folder in staged.glob("day=*")]
-
-
-def validated(table: str, frame: pl.DataFrame) -> pl.DataFrame:
-    """The frame with its contract's columns in order, or one sentence about the first rule it breaks."""
-    contract = _contract(table)
-    try:
-        return contract.validate(frame.select(list(contract.columns())), cast=True)
-    except (ValidationError, SchemaError, pl.exceptions.PolarsError) as error:
-        raise BrokenInvariant(f"rows for table {table} break its contract", seen=str(error).strip()[:400]) from error
-
-
-def conforming(table: str, frame: pl.DataFrame) -> pl.DataFrame:
-    """The frame, if it has its contract's columns and no null where none may be: what costs nothing to know."""
-    contract = _contract(table)
-    nulls = [name for name, column in contract.columns().items() if not column.nullable and frame[name].null_count()]
-    if nulls or frame.schema != contract.create_empty().schema:
-        raise BrokenInvariant(f"rows for table {table} break its contract", seen=nulls or frame.schema)
-    return frame
-
-
-def storable(frame: pl.DataFrame) -> pl.DataFrame:
-    """Delta has no categories: they are text on disk, and categories again on reading."""
-    return frame.with_columns(pl.col(pl.Enum).cast(pl.String))
-
-
 @contextmanager
 def connect() -> Iterator[duckdb.DuckDBPyConnection]:
     """A private in-memory DuckDB that speaks UTC and may not touch the network."""
@@ -387,12 +355,6 @@ def locked(path: Path) -> Iterator[None]:
     with path.open("a") as handle:
         fcntl.flock(handle, fcntl.LOCK_EX)
         yield
-
-
-def _contract(table: str) -> type[dy.Schema]:
-    if table not in TABLES:
-        raise BadInput("no such table", seen=table, allowed=", ".join(TABLES))
-    return TABLES[table]
 
 
 def _matches(where: Where) -> pl.Expr:

@@ -1,0 +1,100 @@
+"""The contract of every table: columns, types, keys and rules, in one place.
+
+Stages never import each other, they meet here. A table is written only through `flywheel.lake`, which validates it
+against its contract. `TABLES` names them all; the modules of this folder hold them stage by stage. How they are stored
+belongs in `flywheel.lake`, how they are made in the stages. Messages are JSON text, so that no reader invents missing
+keys. Times are UTC; an event's `at` becomes the column `time`, since `at` is a reserved word of DuckDB's SQL.
+"""
+
+from typing import Literal
+
+import dataframely as dy
+
+from flywheel.tables.cycle import (
+    Answers,
+    Checkpoints,
+    Cycles,
+    DatasetRows,
+    Datasets,
+    Deployments,
+    EvalItems,
+    Looks,
+    Rates,
+    Verdicts,
+)
+from flywheel.tables.ingest import Events, IngestFiles, Quarantine
+from flywheel.tables.records import (
+    Demonstrations,
+    FailureCases,
+    FailureMap,
+    KnowledgeGaps,
+    Labels,
+    Pairs,
+    Rankings,
+    Record,
+)
+from flywheel.tables.signals import SIGNAL_KINDS, Audits, Derivations, Exchanges, Signals, Touched, Waiting
+
+__all__ = [
+    "SIGNAL_KINDS",
+    "TABLES",
+    "Answers",
+    "Audits",
+    "Checkpoints",
+    "Cycles",
+    "DatasetRows",
+    "Datasets",
+    "Demonstrations",
+    "Deployments",
+    "Derivations",
+    "EvalItems",
+    "Events",
+    "Exchanges",
+    "FailureCases",
+    "FailureMap",
+    "IngestFiles",
+    "KnowledgeGaps",
+    "Labels",
+    "Looks",
+    "Outcome",
+    "Pairs",
+    "Quarantine",
+    "Rankings",
+    "Rates",
+    "Record",
+    "Signals",
+    "Touched",
+    "Verdicts",
+    "Waiting",
+]
+
+Outcome = Literal["promote", "hold", "reject"]
+
+TABLES: dict[str, type[dy.Schema]] = {
+    "events": Events,
+    "ingest_files": IngestFiles,
+    "quarantine": Quarantine,
+    "exchanges": Exchanges,
+    "signals": Signals,
+    "audits": Audits,
+    "waiting": Waiting,
+    "touched": Touched,
+    "derivations": Derivations,
+    "pairs": Pairs,
+    "rankings": Rankings,
+    "labels": Labels,
+    "demonstrations": Demonstrations,
+    "failure_cases": FailureCases,
+    "knowledge_gaps": KnowledgeGaps,
+    "failure_map": FailureMap,
+    "eval_items": EvalItems,
+    "dataset_rows": DatasetRows,
+    "datasets": Datasets,
+    "checkpoints": Checkpoints,
+    "answers": Answers,
+    "looks": Looks,
+    "verdicts": Verdicts,
+    "cycles": Cycles,
+    "deployments": Deployments,
+    "rates": Rates,
+}

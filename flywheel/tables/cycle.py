@@ -1,0 +1,158 @@
+"""One turn of the wheel: datasets, checkpoints, answers, looks, verdicts, promotions, rates."""
+
+import dataframely as dy
+
+from flywheel.tables.columns import moment
+
+
+class EvalItems(dy.Schema):
+    """The frozen eval set of a workload: prompts of held-out users with what they finally sent."""
+
+    workload = dy.String(primary_key=True)
+    eval_set = dy.String(primary_key=True)
+    item = dy.String(primary_key=True)
+    user = dy.String(nullable=False)
+    conversation = dy.String(nullable=False)
+    slice = dy.String(nullable=False)
+    prompt = dy.String(nullable=False)
+    request = dy.String(nullable=False)
+    reference = dy.String(nullable=False)
+    answer = dy.String(nullable=False)
+
+
+class DatasetRows(dy.Schema):
+    """The training records of one dataset: `kind` pair (chosen, rejected) or demonstration (chosen only)."""
+
+    workload = dy.String(primary_key=True)
+    dataset = dy.String(primary_key=True)
+    record = dy.String(primary_key=True)
+    kind = dy.Enum(["pair", "demonstration"], nullable=False)
+    split = dy.Enum(["train", "development"], nullable=False)
+    user = dy.String(nullable=False)
+    conversation = dy.String(nullable=False)
+    slice = dy.String(nullable=False)
+    prompt = dy.String(nullable=False)
+    chosen = dy.String(nullable=False)
+    rejected = dy.String(nullable=True)
+    weight = dy.Float64(nullable=False, min=0, max=1)
+    rule = dy.String(nullable=False)
+    event_ids = dy.List(dy.String(), nullable=False)
+
+
+class Datasets(dy.Schema):
+    """One dataset of one workload at one cutoff; `dataset` is the hash of its rows, `cycle` its turn.
+
+    Of its pairs and demonstrations, `trajectories` are messages and not texts; they are in no row yet.
+    """
+
+    workload = dy.String(primary_key=True)
+    cycle = dy.Int64(primary_key=True)
+    dataset = dy.String(nullable=False)
+    eval_set = dy.String(nullable=False)
+    cutoff = moment(nullable=False)
+    events = dy.Int64(nullable=False)
+    pairs = dy.Int64(nullable=False)
+    rankings = dy.Int64(nullable=False)
+    labels = dy.Int64(nullable=False)
+    demonstrations = dy.Int64(nullable=False)
+    train_pairs = dy.Int64(nullable=False)
+    train_demonstrations = dy.Int64(nullable=False)
+    trajectories = dy.Int64(nullable=False)
+
+
+class Checkpoints(dy.Schema):
+    """What a cycle trained: where it lies and its fingerprint, or the reason why nothing was trained."""
+
+    workload = dy.String(primary_key=True)
+    cycle = dy.Int64(primary_key=True)
+    dataset = dy.String(nullable=False)
+    eval_set = dy.String(nullable=False)
+    start = dy.String(nullable=False)
+    folder = dy.String(nullable=True)
+    fingerprint = dy.String(nullable=True)
+    reason = dy.String(nullable=True)
+    metrics = dy.String(nullable=False)
+    history = dy.String(nullable=False)
+    mlflow_run = dy.String(nullable=True)
+    seconds = dy.Float64(nullable=False)
+
+
+class Answers(dy.Schema):
+    """What a model answered to an eval item, kept by content: the same model is never asked twice."""
+
+    model = dy.String(primary_key=True)
+    item = dy.String(primary_key=True)
+    decoding = dy.String(primary_key=True)
+    text = dy.String(nullable=False)
+
+
+class Looks(dy.Schema):
+    """The ledger: every look at an eval set is counted and spent."""
+
+    workload = dy.String(primary_key=True)
+    eval_set = dy.String(primary_key=True)
+    look = dy.Int64(primary_key=True, min=1)
+    candidate = dy.String(nullable=False)
+    champion = dy.String(nullable=False)
+    alpha = dy.Float64(nullable=False)
+
+
+class Verdicts(dy.Schema):
+    """The gate's answer for one candidate against the champion it names; it is void when that champion changed."""
+
+    workload = dy.String(primary_key=True)
+    cycle = dy.Int64(primary_key=True)
+    candidate = dy.String(nullable=False)
+    champion = dy.String(nullable=False)
+    eval_set = dy.String(nullable=False)
+    dataset = dy.String(nullable=False)
+    verdict = dy.Enum(["promote", "hold", "reject"], nullable=False)
+    reason = dy.String(nullable=False)
+    gain = dy.Float64(nullable=True)
+    low = dy.Float64(nullable=True)
+    high = dy.Float64(nullable=True)
+    level = dy.Float64(nullable=True)
+    items = dy.Int64(nullable=False)
+    users = dy.Int64(nullable=False)
+    look = dy.Int64(nullable=False)
+    candidate_score = dy.Float64(nullable=True)
+    champion_score = dy.Float64(nullable=True)
+
+
+class Cycles(dy.Schema):
+    """One turn of one workload, written last: how it ended, and the version it registered or why it failed."""
+
+    workload = dy.String(primary_key=True)
+    cycle = dy.Int64(primary_key=True)
+    cutoff = moment(nullable=True)
+    outcome = dy.Enum(["promote", "hold", "reject", "failed"], nullable=False)
+    reason = dy.String(nullable=False)
+    registered = dy.String(nullable=True)
+    run = dy.String(nullable=True)
+
+
+class Deployments(dy.Schema):
+    """A move of the alias `champion`, as it was seen."""
+
+    workload = dy.String(primary_key=True)
+    seen = moment(primary_key=True)
+    version = dy.String(nullable=False)
+    before = dy.String(nullable=True)
+    who = dy.String(nullable=False)
+    why = dy.String(nullable=False)
+
+
+class Rates(dy.Schema):
+    """How often people had to act, by workload, cycle, model version and slice; the interval is Wilson's, widened by
+    user.
+    """
+
+    workload = dy.String(primary_key=True)
+    cycle = dy.Int64(primary_key=True)
+    slice = dy.String(primary_key=True)
+    kind = dy.String(primary_key=True)
+    n = dy.Int64(nullable=False)
+    users = dy.Int64(nullable=False)
+    rate = dy.Float64(nullable=False)
+    low = dy.Float64(nullable=False)
+    high = dy.Float64(nullable=False)
