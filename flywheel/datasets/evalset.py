@@ -40,7 +40,7 @@ def draw(exchanges: pl.DataFrame, workload: str, rules: Workload) -> pl.DataFram
             do="wait for more logs, or raise holdout in flywheel.toml",
         )
     items = kept.rename({"final": "reference"}).select("workload", *ITEM).sort("answer").unique("request", keep="first")
-    items = items.with_columns(item=_hashes(items)).sort("item").head(rules.eval_items)
+    items = items.with_columns(item=_hashes(items), role=pl.lit("eval")).sort("item").head(rules.eval_items)
     return items.with_columns(eval_set=pl.lit(name(items)))
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import polars as pl
 
 from flywheel.errors import Terminal
-from flywheel.gate.judge import Judged, judge
+from flywheel.gate.verdict import Judged, judge
 from flywheel.lake import Lake
 from flywheel.settings import Gate, Workload
 
@@ -37,11 +37,11 @@ def unanswered(lake: Lake, items: pl.DataFrame, model: str, gate: Gate) -> list[
 
 def keep_answers(lake: Lake, model: str, gate: Gate, answers: Mapping[str, str]) -> None:
     """Keep answers by what they are answers of, so that no model is asked twice."""
-    rows = {"model": model, "item": list(answers), "decoding": decoding(gate), "text": list(answers.values())}
+    rows = pl.DataFrame(
+        {"model": model, "item": list(answers), "decoding": decoding(gate), "text": list(answers.values())}
+    ).with_columns(tokens_in=None, tokens_out=None, seconds=None)
     with lake.writing():
-        lake.replace(
-            "answers", pl.DataFrame(rows), {"model": [model], "item": list(answers), "decoding": [decoding(gate)]}
-        )
+        lake.replace("answers", rows, {"model": [model], "item": list(answers), "decoding": [decoding(gate)]})
 
 
 def judge_cycle(lake: Lake, workload: str, rules: Workload, champion: str) -> Judged:
@@ -74,7 +74,7 @@ def judge_cycle(lake: Lake, workload: str, rules: Workload, champion: str) -> Ju
         judged = judged.because(trained["reason"])
     with lake.writing():
         for look in judged.look.iter_rows(named=True):
-            lake.replace("looks", judged.look, {key: [look[key]] for key in ("workload", "eval_set", "look")})
+            lake.replace("looks", judged.look, {key: [look[key]] for key in ("workload", "look")})
         lake.replace("verdicts", judged.verdict, {"workload": [workload], "cycle": [trained["cycle"]]})
     return judged
 

@@ -20,6 +20,8 @@ from flywheel.tables.cycle import (
     EvalItems,
     Looks,
     Rates,
+    Scores,
+    Sendings,
     Verdicts,
 )
 from flywheel.tables.ingest import Events, IngestFiles, Quarantine
@@ -62,6 +64,8 @@ __all__ = [
     "Rankings",
     "Rates",
     "Record",
+    "Scores",
+    "Sendings",
     "Signals",
     "Touched",
     "Verdicts",
@@ -92,6 +96,8 @@ TABLES: dict[str, type[dy.Schema]] = {
     "datasets": Datasets,
     "checkpoints": Checkpoints,
     "answers": Answers,
+    "scores": Scores,
+    "sendings": Sendings,
     "looks": Looks,
     "verdicts": Verdicts,
     "cycles": Cycles,

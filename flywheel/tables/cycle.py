@@ -6,11 +6,15 @@ from flywheel.tables.columns import moment
 
 
 class EvalItems(dy.Schema):
-    """The frozen eval set of a workload: prompts of held-out users with what they finally sent."""
+    """The frozen eval sets of a workload: prompts of held-out users with what they finally sent.
+
+    Items of the role `sealed` are opened once, when a candidate has won on the others.
+    """
 
     workload = dy.String(primary_key=True)
     eval_set = dy.String(primary_key=True)
     item = dy.String(primary_key=True)
+    role = dy.Enum(["eval", "sealed"], nullable=False)
     user = dy.String(nullable=False)
     conversation = dy.String(nullable=False)
     slice = dy.String(nullable=False)
@@ -84,21 +88,61 @@ class Answers(dy.Schema):
     item = dy.String(primary_key=True)
     decoding = dy.String(primary_key=True)
     text = dy.String(nullable=False)
+    tokens_in = dy.Int64(nullable=True)
+    tokens_out = dy.Int64(nullable=True)
+    seconds = dy.Float64(nullable=True)
+
+
+class Scores(dy.Schema):
+    """What a scorer said of an answer; null is a hole, with the reason why. `against` is the other side of a judge."""
+
+    workload = dy.String(primary_key=True)
+    item = dy.String(primary_key=True)
+    model = dy.String(primary_key=True)
+    against = dy.String(primary_key=True)
+    scorer = dy.String(primary_key=True)
+    identity = dy.String(primary_key=True)
+    score = dy.Float64(nullable=True)
+    why = dy.String(nullable=True)
+
+
+class Sendings(dy.Schema):
+    """Which text went to which outside endpoint: by the hash of the text, never the text itself."""
+
+    workload = dy.String(primary_key=True)
+    endpoint = dy.String(primary_key=True)
+    model = dy.String(primary_key=True)
+    purpose = dy.Enum(["answer", "judge"], primary_key=True)
+    item = dy.String(primary_key=True)
+    digest = dy.String(primary_key=True)
+    cycle = dy.Int64(nullable=False)
+    characters = dy.Int64(nullable=False)
+    tokens = dy.Int64(nullable=True)
 
 
 class Looks(dy.Schema):
-    """The ledger: every look at an eval set is counted and spent."""
+    """The ledger: every look at eval items is counted and spent, and the items keep the count.
+
+    `digest` is the hash of this row and of the row before it, so that a row changed or taken away is seen.
+    """
 
     workload = dy.String(primary_key=True)
-    eval_set = dy.String(primary_key=True)
     look = dy.Int64(primary_key=True, min=1)
+    role = dy.Enum(["eval", "sealed"], nullable=False)
+    eval_set = dy.String(nullable=False)
     candidate = dy.String(nullable=False)
     champion = dy.String(nullable=False)
+    cycle = dy.Int64(nullable=False)
     alpha = dy.Float64(nullable=False)
+    items = dy.List(dy.String(), nullable=False)
+    digest = dy.String(nullable=False)
 
 
 class Verdicts(dy.Schema):
-    """The gate's answer for one candidate against the champion it names; it is void when that champion changed."""
+    """The gate's answer for one candidate against the champion it names; it is void when that champion changed.
+
+    `reason` is the first of `reasons`; `details` is JSON: slices, guards, the capability set, the sealed set, costs.
+    """
 
     workload = dy.String(primary_key=True)
     cycle = dy.Int64(primary_key=True)
@@ -117,6 +161,9 @@ class Verdicts(dy.Schema):
     look = dy.Int64(nullable=False)
     candidate_score = dy.Float64(nullable=True)
     champion_score = dy.Float64(nullable=True)
+    reasons = dy.List(dy.String(), nullable=False)
+    n_needed = dy.Int64(nullable=True)
+    details = dy.String(nullable=False)
 
 
 class Cycles(dy.Schema):

@@ -7,7 +7,7 @@ from typing import Any
 
 import polars as pl
 
-from flywheel.gate.judge import Judged, judge
+from flywheel.gate.verdict import Judged, judge
 from flywheel.lake import validated
 from flywheel.settings import Check, Gate
 from flywheel.tables import Looks
@@ -29,6 +29,7 @@ def eval_items(users: int = 60, each: int = 5, *, words: int = 12, seed: int = 0
                 "item": f"i{number:04}",
                 "user": f"u{user:03}",
                 "conversation": f"c{number}",
+                "role": "eval",
                 "slice": "shop" if user % 3 else "bank",
                 "prompt": prompt,
                 "request": f"Where is order A-{1000 + number}?",

@@ -64,6 +64,7 @@ def judge(
     if candidate == champion:
         users = items.filter(pl.col("item").is_in(answered))["user"].n_unique()
         row |= {"users": users, "look": 0, **_numbers(None), **vars(SAME)}
+        row |= {"reasons": [SAME.reason], "n_needed": None, "details": "{}"}
         return Judged(verdict=_one("verdicts", row), look=Looks.create_empty(), scores=pairs, slices=by_slice(pairs))
     look = next_look(looks, **named, alpha=gate.alpha)
     found = compare(pairs, alpha=look.alpha)
@@ -71,7 +72,9 @@ def judge(
     texts = ([source[item] for item in answered] for source in (candidate_answers, champion_answers, sent))
     decision = decide(found, faults=faults(*texts), holes=len(pairs) - len(answered), look=look, gate=gate)
     row |= {"users": found.users if found else 0, "look": look.look, **_numbers(found), **vars(decision)}
-    spent = {**named, "look": look.look, "alpha": look.alpha}
+    row |= {"reasons": [decision.reason], "n_needed": None, "details": "{}"}
+    spent = {**named, "role": "eval", "cycle": cycle, "look": look.look, "alpha": look.alpha, "items": answered}
+    spent |= {"digest": ""}
     return Judged(
         verdict=_one("verdicts", row),
         look=_one("looks", spent) if look.is_new else Looks.create_empty(),

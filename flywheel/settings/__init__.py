@@ -1,0 +1,135 @@
+"""The settings a person writes: frozen models of `flywheel.toml`, one line of meaning under each field.
+
+A stage's settings are read here and passed on as values; no stage opens the file itself. The sections lie in modules
+of their own; the playground's stays an unread mapping: only the playground knows what it means.
+"""
+
+import os
+import tomllib
+from datetime import date
+from pathlib import Path
+from typing import Annotated, Any, TypeVar
+
+from pydantic import Field, ValidationError
+
+from flywheel.errors import BadInput
+from flywheel.settings.base import Frozen, Name, Share
+from flywheel.settings.ingest import Columns, Format, Source
+from flywheel.settings.signals import Classifier, OwnSignal, Records, Signals, Slice
+from flywheel.settings.workload import Check, Endpoint, Gate, Policy, Prices, Recipe, Scorer, Step, Workload
+
+__all__ = [
+    "REPOSITORY",
+    "Budget",
+    "Check",
+    "Classifier",
+    "Columns",
+    "Endpoint",
+    "Format",
+    "Frozen",
+    "Gate",
+    "Name",
+    "OwnSignal",
+    "Policy",
+    "Prices",
+    "Recipe",
+    "Records",
+    "Scorer",
+    "Settings",
+    "Share",
+    "Signals",
+    "Slice",
+    "Source",
+    "Step",
+    "Workload",
+    "home",
+    "load",
+    "parse",
+    "source",
+]
+
+REPOSITORY = Path(__file__).resolve().parent.parent.parent
+
+Model = TypeVar("Model", bound=Frozen)
+
+
+class Budget(Frozen):
+    """What one cycle of a workload may spend; reaching it stops the cycle with a sentence."""
+
+    gpu_minutes: Annotated[float, Field(gt=0)] = 240
+    """Of generating and scoring on this machine."""
+    tokens: Annotated[int, Field(gt=0)] = 5_000_000
+    """Asked of and answered by endpoints, judges included."""
+
+
+class Settings(Frozen):
+    """The whole of `flywheel.toml`."""
+
+    home: Path
+    """The state folder: everything the program writes lies below it (`FLYWHEEL_HOME`)."""
+    salt: str = "flywheel"
+    """Behind the hashes of users and masked values; set your own (`FLYWHEEL_SALT`) before the first ingest."""
+    start: date
+    """The first day of the day partitions; older days have no partition in the UI."""
+    sources: tuple[Source, ...]
+    """Where logs come from."""
+    workloads: dict[Name, Workload]
+    """The jobs the product uses models for, by name."""
+    slices: tuple[Slice, ...] = ()
+    """Slice rules, in order."""
+    signals: Signals = Signals()
+    """How acts are read."""
+    records: Records = Records()
+    """What becomes training data."""
+    budget: Budget = Budget()
+    """What a cycle may spend."""
+    playground: dict[str, Any] = Field(default={})
+    """The playground's own section; nothing else reads it."""
+
+    def workload(self, name: str) -> Workload:
+        if name not in self.workloads:
+            raise BadInput("no such workload", seen=name, allowed=", ".join(self.workloads))
+        return self.workloads[name]
+
+    def base_model(self, workload: str) -> str:
+        return self.workload(workload).base_model.format(home=self.home)
+
+
+def home() -> Path:
+    """The state folder: `FLYWHEEL_HOME`, else `.flywheel` in the repository."""
+    return Path(os.environ.get("FLYWHEEL_HOME") or REPOSITORY / ".flywheel").absolute()
+
+
+def load(path: Path | None = None) -> Settings:
+    """Read `path`, else the file `FLYWHEEL_SETTINGS` names, else the repository's `flywheel.toml`."""
+    path = path or Path(os.environ.get("FLYWHEEL_SETTINGS") or REPOSITORY / "flywheel.toml")
+    try:
+        written = tomllib.loads(path.read_text())
+    except OSError:
+        raise BadInput("the settings file cannot be read", seen=path, do="write it or set FLYWHEEL_SETTINGS") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise BadInput(f"{path} is not TOML ({error})", do="mend that line") from None
+    return parse(written, str(path))
+
+
+def parse(written: dict[str, Any], name: str = "settings") -> Settings:
+    """Settings from a mapping, or one sentence for the first field that is wrong."""
+    salt = {"salt": os.environ["FLYWHEEL_SALT"]} if os.environ.get("FLYWHEEL_SALT") else {}
+    return _made(Settings, {"home": home(), **written, **salt}, name)
+
+
+def source(written: dict[str, Any]) -> Source:
+    """One source from a mapping."""
+    return _made(Source, written, "source")
+
+
+def _made(model: type[Model], written: dict[str, Any], name: str) -> Model:
+    try:
+        return model(**written)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
+        raise BadInput(
+            f"{name}, field {where}: {first['msg']}{more}", seen=first["input"], do="mend that field"
+        ) from None
