@@ -23,10 +23,10 @@ def test_a_better_candidate_is_promoted_with_its_numbers() -> None:
     assert row["low"] > 0
     assert row["gain"] == pytest.approx(0.15, abs=0.03)
     assert (row["items"], row["users"], row["look"], row["cycle"], row["champion"]) == (300, 60, 1, 3, "old")
-    assert row["level"] == pytest.approx(1 - 2 * spend(1, 0.05))
+    assert row["level"] == pytest.approx(1 - 2 * spend(1, 0.025))
     for number in (f"{row['gain']:+.3f}", f"{row['low']:+.3f}", "300 items", "60 users", "look 1"):
         assert number in row["reason"]
-    assert found.look.rows(named=True)[0]["alpha"] == pytest.approx(spend(1, 0.05))
+    assert found.look.rows(named=True)[0]["alpha"] == pytest.approx(spend(1, 0.025))
     assert set(found.slices["slice"]) == {"bank", "shop"}
     assert len(found.scores) == 300
 
@@ -54,7 +54,7 @@ def test_too_few_users_are_held_however_good() -> None:
     items = eval_items(10, 30)
     row = verdict(judged(items, dict(items.select("item", "reference").iter_rows()), model(items, right=0.5)))
     assert (row["verdict"], row["low"] > 0) == ("hold", True)
-    assert "10 where 20" in row["reason"]
+    assert "10 where 50" in row["reason"]
 
 
 @pytest.mark.parametrize(
