@@ -92,7 +92,7 @@ def ledger(workload: Named, json_out: AsJson = False) -> None:
 
 @gate.command()
 def power(
-    n: Annotated[int, typer.Option(min=2, help="Items, each of another user.")],
+    n: Annotated[int, typer.Option(min=10, help="Items, each of another user.")],
     sd: Annotated[float, typer.Option(min=1e-9, help="Standard deviation of the paired gains.")],
     gain: Annotated[float | None, typer.Option(min=1e-9, help="A true gain; none: the least that is seen.")] = None,
     look: Annotated[int, typer.Option(min=1, help="The number of this look at the same items.")] = 1,

@@ -26,9 +26,9 @@ def items_needed(*, sd: float, gain: float, alpha: float) -> int:
 
 
 def least_gain(*, n: int, sd: float, alpha: float) -> float:
-    """The smallest true gain that as many items show four times out of five, to a thousandth of the deviation."""
+    """The smallest true gain that as many items show four times out of five; ten items or more show one of ten deviations."""
     low, high = 0.0, 10 * sd
-    while high - low > sd / 1000:
+    for _ in range(40):
         middle = (low + high) / 2
         low, high = (low, middle) if power(n=n, sd=sd, gain=middle, alpha=alpha) >= POWER else (middle, high)
     return high
