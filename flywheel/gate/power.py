@@ -26,7 +26,7 @@ def items_needed(*, sd: float, gain: float, alpha: float) -> int:
 
 
 def least_gain(*, n: int, sd: float, alpha: float) -> float:
-    """The smallest true gain that as many items show four times out of five; ten items or more show one of ten deviations."""
+    """The least true gain that so many items show four times out of five, as ten or more show one of 10 deviations."""
     low, high = 0.0, 10 * sd
     for _ in range(40):
         middle = (low + high) / 2
