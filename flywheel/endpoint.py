@@ -13,12 +13,13 @@ import threading
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, as_completed, wait
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any, NamedTuple
+from urllib.parse import urlsplit
 
 from flywheel.errors import BadInput, Terminal, Transient
 from flywheel.settings import Endpoint
@@ -54,6 +55,7 @@ class Asking:
     whose: str = "the endpoint"
     written: str = "its section in flywheel.toml"
     again: str = "run it again: the answers so far are kept"
+    at_once: int = AT_ONCE
 
     def __post_init__(self) -> None:
         if not self.endpoint.url.startswith(("http://", "https://")):
@@ -66,25 +68,43 @@ class Asking:
         return [found[number].text for number in range(len(asked))]
 
     def each(
-        self, asked: Sequence[Messages], *, seeds: Sequence[int] = (), sending: Sending = lambda number, text: None
+        self, asked: Iterable[Messages], *, seeds: Sequence[int] = (), sending: Sending = lambda number, text: None
     ) -> Iterator[tuple[int, Reply]]:
-        """The replies with the numbers of their requests, as they come; who stops listening stops the asking."""
+        """The replies with the numbers of their requests, as they come; after a failure those under way still do.
+
+        A request is drawn only when there is room for it: who asks may stop at any time and loses no answer.
+        """
+        under_way: set[Future[tuple[int, Reply]]] = set()
+        failed: list[BaseException] = []
         stop = threading.Event()
 
-        def one(number: int) -> tuple[int, Reply]:
-            body = self._body(asked[number], seeds[number] if seeds else None)
-            if stop.is_set():
-                raise Transient("the asking was stopped")
+        def one(number: int, messages: Messages) -> tuple[int, Reply]:
+            body = self._body(messages, seeds[number] if seeds else None)
             sending(number, body)
             return number, self._reply(body, stop)
 
-        with ThreadPoolExecutor(AT_ONCE) as pool:
+        def ended(done: Iterable[Future[tuple[int, Reply]]]) -> Iterator[tuple[int, Reply]]:
+            for each in done:
+                if error := each.exception():
+                    failed.append(error)
+                    stop.set()
+                else:
+                    yield each.result()
+
+        with ThreadPoolExecutor(self.at_once) as pool:
             try:
-                for done in as_completed([pool.submit(one, number) for number in range(len(asked))]):
-                    yield done.result()
+                for number, messages in enumerate(asked):
+                    under_way.add(pool.submit(one, number, messages))
+                    if len(under_way) == self.at_once:
+                        done, under_way = wait(under_way, return_when=FIRST_COMPLETED)
+                        yield from ended(done)
+                    if failed:
+                        break
+                yield from ended(as_completed(under_way))
             finally:
                 stop.set()
-                pool.shutdown(wait=False, cancel_futures=True)
+        if failed:
+            raise failed[0]
 
     def _body(self, messages: Messages, seed: int | None) -> str:
         if self.endpoint.system and not any(message["role"] == "system" for message in messages):
@@ -115,7 +135,7 @@ class Asking:
         for tried in range(1, TRIES + 1):
             wait, began = min(LONGEST_WAIT, WAIT * 2 ** (tried - 1)), time.perf_counter()
             try:
-                with OPENER.open(request, timeout=self.endpoint.timeout_seconds) as reply:
+                with _opener(self.endpoint.url).open(request, timeout=self.endpoint.timeout_seconds) as reply:
                     return reply.read(MOST).decode(errors="replace"), time.perf_counter() - began
             except urllib.error.HTTPError as error:
                 seen = f"{error.code} {error.reason}"
@@ -143,7 +163,13 @@ class _Straight(urllib.request.HTTPRedirectHandler):
         return None
 
 
-OPENER = urllib.request.build_opener(_Straight())
+OUTSIDE = urllib.request.build_opener(_Straight())
+LOOPBACK = urllib.request.build_opener(_Straight(), urllib.request.ProxyHandler({}))
+
+
+def _opener(url: str) -> urllib.request.OpenerDirector:
+    """No proxy is asked for what runs on this machine."""
+    return LOOPBACK if urlsplit(url).hostname in ("127.0.0.1", "localhost", "::1") else OUTSIDE
 
 
 def told_to_wait(header: str | None, otherwise: float) -> float:

@@ -10,6 +10,11 @@ from typing import Any
 Reply = tuple[int, str, dict[str, str]]
 
 
+class Quiet(ThreadingHTTPServer):
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Whoever asked was killed."""
+
+
 class Served:
     """`reply` gets the number of the request, from 1, and its body; `asked` holds every body with path and key."""
 
@@ -32,7 +37,7 @@ class Served:
             def log_message(self, format: str, *args: Any) -> None:
                 pass
 
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.server = Quiet(("127.0.0.1", 0), Handler)
         self.url = f"http://127.0.0.1:{self.server.server_address[1]}/v1"
 
 

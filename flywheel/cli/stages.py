@@ -6,7 +6,7 @@ from typing import Any
 import polars as pl
 
 from flywheel import checkpoint, process, settings
-from flywheel.cli.common import AsJson, Named, app, progress, say, wheel
+from flywheel.cli.common import AsJson, Named, app, people, progress, say, wheel
 from flywheel.errors import FlywheelError
 from flywheel.lake import Lake
 
@@ -30,8 +30,12 @@ def train(workload: Named, json_out: AsJson = False) -> None:
     _derive(lake, read)
     made = cut(lake, workload, rules)
     base = checkpoint.locate(read.base_model(workload))
-    champion = registry.ensure_champion(workload, base)
-    start = registry.path(champion) if rules.start_from == "champion" else base
+    champion = registry.ensure_champion(workload, checkpoint.champion_zero(read, workload))
+    start, word = base, ""
+    if rules.start_from == "champion":
+        start, word = checkpoint.starting_point(registry.path(champion), base)
+    if word:
+        people.print(word, markup=False)
     training = plan(lake, workload, rules, start=start, tracking_uri=registry.tracking_uri)
     try:
         result = process.run("training", training.folder, training.job) if training.job else None
@@ -47,18 +51,16 @@ def train(workload: Named, json_out: AsJson = False) -> None:
 def gate(workload: Named, json_out: AsJson = False) -> None:
     """Judge the workload's latest candidate against its champion, and register it if it won."""
     from flywheel.datasets import frozen
-    from flywheel.gate import stage
+    from flywheel.gate import asking, stage
     from flywheel.health import measure
     from flywheel.registry import Registry, conclude
 
     read, lake = wheel()
     rules, registry = read.workload(workload), Registry(read.home)
-    champion = registry.ensure_champion(workload, checkpoint.locate(read.base_model(workload)))
+    champion = registry.ensure_champion(workload, checkpoint.champion_zero(read, workload))
     items = frozen(lake, workload, rules)
-    for model, folder in stage.contestants(lake, workload, champion.fingerprint, registry.path(champion)).items():
-        if asked := stage.unanswered(lake, items, model, rules.gate):
-            result = process.run("gate", read.home / "gate" / model, stage.questions(folder, asked, rules.gate))
-            stage.keep_answers(lake, model, rules.gate, result["answers"])
+    models = stage.contestants(lake, workload, champion.fingerprint, registry.path(champion))
+    asking.ask(lake, items, models, workload=workload, gate=rules.gate, budget=read.budget, run=process.run)
     judged = stage.judge_cycle(lake, workload, rules, champion.fingerprint)
     ended = conclude(lake, registry, workload, read)
     measure(lake, workload)
