@@ -22,7 +22,19 @@ from assets.resources import Wheel
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 people = cli.people
 # What a wheel writes into its state folder: its own names, and those of Dagster's storage, where each run has a folder.
-OURS = {"lake", "logs", "ingest", "playground", "training", "checkpoints", "gate", "locks", "mlflow.db", "mlartifacts"}
+OURS = {
+    "lake",
+    "logs",
+    "ingest",
+    "playground",
+    "training",
+    "checkpoints",
+    "endpoints",
+    "gate",
+    "locks",
+    "mlflow.db",
+    "mlartifacts",
+}
 OURS |= {"artifacts", "history", "schedules", "storage", "logs", ".nux", ".telemetry"}
 RUN = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 

@@ -1,9 +1,11 @@
 """Checkpoint -> answers -> verdict: champion and candidate on the frozen eval set. A verdict never turns a run red."""
 
+from functools import partial
+
 import dagster as dg
 import polars as pl
 from flywheel.errors import FlywheelError
-from flywheel.gate import stage
+from flywheel.gate import asking, stage
 
 from assets import processes
 from assets.metadata import bars, rows, spec, table
@@ -28,11 +30,11 @@ def answers(context: dg.AssetExecutionContext, wheel: Wheel, pipes: dg.PipesSubp
     champion = wheel.champion(workload)
     models = stage.contestants(lake, workload, champion.fingerprint, champion.path)
     items = stage.eval_items(lake, workload)
-    for model, folder in models.items():
-        if asked := stage.unanswered(lake, items, model, gate):
-            work = settings.home / "gate" / model
-            result = processes.run(context, pipes, "gate", work, stage.questions(folder, asked, gate))
-            stage.keep_answers(lake, model, gate, result["answers"])
+    run = partial(processes.run, context, pipes)
+    try:
+        asking.ask(lake, items, models, workload=workload, gate=gate, budget=settings.budget, run=run)
+    except FlywheelError as error:
+        raise processes.failure(error) from None
     answered = (
         lake.read("answers")
         .filter(pl.col("model").is_in(list(models)))

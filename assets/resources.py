@@ -21,9 +21,9 @@ class Wheel(dg.ConfigurableResource):
         return Registry(self.settings().home)
 
     def champion(self, workload: str) -> Version:
-        """The version that serves; where nothing was promoted yet, the base model becomes it."""
+        """The version that serves; where nothing was promoted yet, champion zero of the settings becomes it."""
         registry = self.registry()
-        champion = registry.ensure_champion(workload, self.base(workload))
+        champion = registry.ensure_champion(workload, checkpoint.champion_zero(self.settings(), workload))
         registry.path(champion)  # raises when the folder no longer holds what was registered
         return champion
 

@@ -3,6 +3,7 @@
 import json
 
 import dagster as dg
+from flywheel import checkpoint
 from flywheel.errors import FlywheelError
 from flywheel.training.stage import keep, plan
 
@@ -29,7 +30,11 @@ def checkpoints(
     settings, lake, workload = wheel.settings(), wheel.lake(), context.partition_key
     try:
         rules, champion = settings.workload(workload), wheel.champion(workload)
-        start = champion.path if rules.start_from == "champion" else wheel.base(workload)
+        start, word = wheel.base(workload), ""
+        if rules.start_from == "champion":
+            start, word = checkpoint.starting_point(champion.path, start)
+        if word:
+            context.log.info(word)
         training = plan(lake, workload, rules, start=start, tracking_uri=wheel.registry().tracking_uri)
     except FlywheelError as error:
         raise processes.failure(error) from None

@@ -6,7 +6,7 @@ from typing import Any
 import polars as pl
 
 from flywheel import checkpoint, process, settings
-from flywheel.cli.common import AsJson, Named, app, progress, say, wheel
+from flywheel.cli.common import AsJson, Named, app, people, progress, say, wheel
 from flywheel.errors import FlywheelError
 from flywheel.lake import Lake
 
@@ -30,8 +30,12 @@ def train(workload: Named, json_out: AsJson = False) -> None:
     _derive(lake, read)
     made = cut(lake, workload, rules)
     base = checkpoint.locate(read.base_model(workload))
-    champion = registry.ensure_champion(workload, base)
-    start = registry.path(champion) if rules.start_from == "champion" else base
+    champion = registry.ensure_champion(workload, checkpoint.champion_zero(read, workload))
+    start, word = base, ""
+    if rules.start_from == "champion":
+        start, word = checkpoint.starting_point(registry.path(champion), base)
+    if word:
+        people.print(word, markup=False)
     training = plan(lake, workload, rules, start=start, tracking_uri=registry.tracking_uri)
     try:
         result = process.run("training", training.folder, training.job) if training.job else None

@@ -1,23 +1,82 @@
-"""Answers of one model to the eval items, in a process of its own; scoring them is `flywheel.gate.score`."""
+"""Answers of one model to the eval items, in a process of its own; scoring them belongs to the scorers.
 
+The model is asked by the best way at hand (`engines`); one that cannot be used says so, and the next goes on with what
+is still to be answered. Answers are kept as they come (`kept`), so that a killed run goes on where it was.
+"""
+
+import hashlib
 import json
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
-from flywheel.checkpoint import fingerprint
-from flywheel.model import Decoding, answer, load_model, load_tokenizer
+from flywheel.checkpoint import endpoint, fingerprint, is_endpoint
+from flywheel.gate.engines import Questions, Unusable, engines
+from flywheel.gate.kept import Kept, key
+from flywheel.gate.spending import A_TOKEN, Spending, counted
 from flywheel.process import Job, Report, Result
 
 
 def generate(job: Job, report: Report) -> Result:
     """One answer to each item; an item's draws are its own, and the same for every model."""
-    folder = Path(job["model"])
-    items = [item["item"] for item in job["items"]]
-    answers = answer(
-        load_model(folder),
-        load_tokenizer(folder),
-        [json.loads(item["prompt"]) for item in job["items"]],
-        Decoding(**job["decoding"]),
-        salts=items,
-        progress=lambda done, of: report("answers", done=done, of=of),
-    )
-    return {"fingerprint": fingerprint(folder), "answers": dict(zip(items, answers, strict=True))}
+    asking = _Asking(job, report)
+    ways = engines(asking.folder, asking.decoding["temperature"])
+    used = ""
+    while left := asking.left():
+        asking.require_budget()
+        used, engine = ways.pop(0)
+        report(used, done=len(asking.answered), of=len(job["items"]))
+        try:
+            for found in engine(asking.folder, asking.questions(left)):
+                asking.keep(left, found)
+        except Unusable as reason:
+            report(f"not by {used}: {reason}")
+    return {"fingerprint": asking.model, "answered": len(asking.answered), "by": used}
+
+
+class _Asking:
+    """One job under way: what is answered, what is left, what it has cost."""
+
+    def __init__(self, job: Job, report: Report) -> None:
+        self.job, self.report = job, report
+        self.folder, self.kept = Path(job["model"]), Kept(Path(job["kept"]))
+        self.model, self.decoding = fingerprint(self.folder), job["decoding"]
+        self.endpoint = endpoint(self.folder) if is_endpoint(self.folder) else None
+        self.spending = Spending(**job["spending"])
+        settings = json.dumps(self.decoding, sort_keys=True)
+        self.keys = {each["item"]: key(self.model, each["item"], each["prompt"], settings) for each in job["items"]}
+        self.characters: dict[str, int] = {}
+        self.answered = {row["key"] for row in self.kept.read("answer")} & set(self.keys.values())
+
+    def left(self) -> list[dict[str, str]]:
+        return [item for item in self.job["items"] if self.keys[item["item"]] not in self.answered]
+
+    def require_budget(self) -> None:
+        done, of = len(self.answered), len(self.job["items"])
+        self.spending.require(endpoint=self.endpoint is not None, done=done, of=of)
+
+    def questions(self, left: list[dict[str, str]]) -> Questions:
+        def sending(number: int, text: str) -> None:
+            item, digest = left[number]["item"], hashlib.sha256(text.encode()).hexdigest()[:32]
+            self.characters[item] = len(text)
+            self.kept.add("sending", {"item": item, "digest": digest, "characters": len(text)})
+
+        return Questions(
+            items=[item["item"] for item in left],
+            prompts=[json.loads(item["prompt"]) for item in left],
+            decoding=self.decoding,
+            going_on=lambda: self.spending.has_left(endpoint=self.endpoint is not None),
+            sending=sending,
+        )
+
+    def keep(self, left: list[dict[str, str]], found: Mapping[int, Any]) -> None:
+        """Write down what was answered before anything else happens, then what it cost."""
+        rows = [{"item": left[number]["item"], **said._asdict()} for number, said in found.items()]
+        self.kept.add("answer", *({"key": self.keys[row["item"]], **row} for row in rows))
+        self.answered |= {self.keys[row["item"]] for row in rows}
+        for row in rows:
+            if self.endpoint:
+                self.spending.add(tokens=counted(row) or self.characters[row["item"]] // A_TOKEN)
+            else:
+                self.spending.add(seconds=row["seconds"])
+        self.report("answers", done=len(self.answered), of=len(self.job["items"]))

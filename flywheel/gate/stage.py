@@ -1,12 +1,12 @@
-"""A cycle's gate in the lake's terms: which questions are still to be answered, and the verdict on the answers."""
+"""A cycle's gate in the lake's terms: who is compared on which items, and the verdict on their answers."""
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
 from flywheel.errors import Terminal
+from flywheel.gate.asking import answers_of
 from flywheel.gate.pairing import Scored, Trial
 from flywheel.gate.sanity import faults
 from flywheel.gate.score import score
@@ -24,27 +24,6 @@ def contestants(lake: Lake, workload: str, champion: str, champion_folder: Path)
     trained = lake.read("checkpoints").filter(pl.col("workload") == workload).sort("cycle").tail(1)
     candidate = {row["fingerprint"]: Path(row["folder"]) for row in trained.iter_rows(named=True) if row["fingerprint"]}
     return {champion: champion_folder} | candidate
-
-
-def questions(folder: Path, asked: list[dict[str, str]], gate: Gate) -> dict[str, Any]:
-    """The job of asking one model; the seed is fixed, so that every model meets the same draws."""
-    sampling = {"temperature": gate.temperature, "max_new_tokens": gate.max_new_tokens, "seed": 0}
-    return {"model": str(folder), "decoding": sampling, "items": asked}
-
-
-def unanswered(lake: Lake, items: pl.DataFrame, model: str, gate: Gate) -> list[dict[str, str]]:
-    """The items this model has not answered yet under these settings."""
-    asked = items.select("item", "prompt").join(_answers(lake, model, gate), on="item", how="anti")
-    return asked.to_dicts()
-
-
-def keep_answers(lake: Lake, model: str, gate: Gate, answers: Mapping[str, str]) -> None:
-    """Keep answers by what they are answers of, so that no model is asked twice."""
-    rows = pl.DataFrame(
-        {"model": model, "item": list(answers), "decoding": decoding(gate), "text": list(answers.values())}
-    ).with_columns(tokens_in=None, tokens_out=None, seconds=None)
-    with lake.writing():
-        lake.replace("answers", rows, {"model": [model], "item": list(answers), "decoding": [decoding(gate)]})
 
 
 def judge_cycle(lake: Lake, workload: str, rules: Workload, champion: str) -> Judged:
@@ -109,14 +88,5 @@ def _faults(items: pl.DataFrame, candidate: Mapping[str, str], champion: Mapping
     return faults(*([texts[item] for item in answered] for texts in (candidate, champion, sent)))
 
 
-def decoding(gate: Gate) -> str:
-    """The name of the settings an answer was given under."""
-    return f"t{gate.temperature:g}-n{gate.max_new_tokens}"
-
-
-def _answers(lake: Lake, model: str, gate: Gate) -> pl.DataFrame:
-    return lake.read("answers").filter((pl.col("model") == model) & (pl.col("decoding") == decoding(gate)))
-
-
 def _texts(lake: Lake, model: str, gate: Gate) -> dict[str, str]:
-    return dict(_answers(lake, model, gate).select("item", "text").iter_rows())
+    return dict(answers_of(lake, model, gate).select("item", "text").iter_rows())

@@ -16,7 +16,7 @@ from types import MappingProxyType
 from typing import Any
 from urllib.parse import unquote, urlparse
 
-from flywheel.checkpoint import fingerprint
+from flywheel.checkpoint import ENDPOINT, endpoint, fingerprint, is_endpoint
 from flywheel.errors import BadInput, BrokenInvariant, Terminal
 from flywheel.lake import locked
 
@@ -85,7 +85,8 @@ class Registry:
         with self._locked():
             serving = self.champion(workload)
             if serving is None:
-                description = f"The base model {base}, where every comparison starts."
+                named = f"{endpoint(base).model} behind an endpoint" if is_endpoint(base) else f"base model {base}"
+                description = f"The {named}, where every comparison starts."
                 zero = self._registered(workload, base, tags={"base_model": str(base)}, description=description)
                 serving = self._promoted(zero, who="flywheel", why="the workload had no champion")
             return serving
@@ -233,7 +234,7 @@ class Registry:
 
 
 def checked(checkpoint: Path) -> str:
-    """The fingerprint of a folder that holds nothing but weights and text."""
+    """The fingerprint of a folder that holds nothing but weights and text, or an endpoint alone."""
     inside = [path for path in sorted(checkpoint.rglob("*")) if path.is_symlink() or not path.is_dir()]
     strange = [path for path in inside if path.suffix not in ALLOWED and path.name not in ALLOWED_NAMES]
     if strange:
@@ -243,6 +244,11 @@ def checked(checkpoint: Path) -> str:
             allowed=", ".join(sorted(ALLOWED | ALLOWED_NAMES)),
             do="save the model alone, as safetensors",
         )
+    if is_endpoint(checkpoint):
+        if others := [path for path in inside if path.name != ENDPOINT]:
+            what = "a folder that names an endpoint holds something else, and would be two models"
+            raise Terminal(what, seen=others[0], allowed=f"{ENDPOINT} alone", do="take one of the two away")
+        return fingerprint(checkpoint)
     if not list(checkpoint.glob("*.safetensors")):
         raise Terminal(
             "a checkpoint without safetensors cannot be registered", seen=checkpoint, do="save the model there"

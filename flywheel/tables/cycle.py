@@ -82,7 +82,11 @@ class Checkpoints(dy.Schema):
 
 
 class Answers(dy.Schema):
-    """What a model answered to an eval item, kept by content: the same model is never asked twice."""
+    """What a model answered to an eval item, kept by content: the same model is never asked twice.
+
+    `seconds` is the answer's share of the time its batch took on this machine, which the turn of `workload` and `cycle`
+    paid for; of an endpoint, whose turn is null, what the request took. The two are not compared.
+    """
 
     model = dy.String(primary_key=True)
     item = dy.String(primary_key=True)
@@ -91,6 +95,8 @@ class Answers(dy.Schema):
     tokens_in = dy.Int64(nullable=True)
     tokens_out = dy.Int64(nullable=True)
     seconds = dy.Float64(nullable=True)
+    workload = dy.String(nullable=True)
+    cycle = dy.Int64(nullable=True)
 
 
 class Scores(dy.Schema):
