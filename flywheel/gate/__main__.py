@@ -18,8 +18,12 @@ def work(job: Job, report: Report) -> Result:
             from flywheel.gate.scorers import reward
 
             return reward.work(job, report)
+        case "replies":
+            from flywheel.gate.scorers import local
+
+            return local.work(job, report)
         case odd:
-            raise BadInput("the gate knows no such work", seen=odd, allowed="answers, preference, reward")
+            raise BadInput("the gate knows no such work", seen=odd, allowed="answers, preference, reward, replies")
 
 
 if __name__ == "__main__":

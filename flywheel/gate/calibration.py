@@ -89,7 +89,7 @@ class Calibration:
 def labels(path: Path) -> pl.DataFrame:
     """People's choices as items: `item, user, slice, prompt, a, b, preferred`; a line given twice counts once."""
     try:
-        lines = path.read_text().splitlines()
+        lines = path.read_text().split("\n")  # not at every mark that Unicode calls a line end
     except (OSError, UnicodeDecodeError) as error:
         raise BadInput("a judge's labels cannot be read", seen=f"{path} ({error})", do="mend `labels`") from None
     found = [_item(line, f"{path}, line {number}") for number, line in enumerate(lines, 1) if line.strip()]
