@@ -21,4 +21,5 @@ def served(monkeypatch: pytest.MonkeyPatch) -> Iterator[Served]:
     """A chat completions endpoint on loopback; no key is in the environment."""
     monkeypatch.delenv("OPENAI_API_KEY", raising=False)
     with serving() as it:
+        it.server.socket.listen(64)  # a connection that finds no place tries again a second later
         yield it

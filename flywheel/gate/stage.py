@@ -9,7 +9,7 @@ from flywheel.errors import Terminal
 from flywheel.gate.asking import answers_of
 from flywheel.gate.pairing import Scored, Trial
 from flywheel.gate.sanity import faults
-from flywheel.gate.score import score
+from flywheel.gate.scorers.sent import score
 from flywheel.gate.verdict import Judged, judge, look_at
 from flywheel.lake import Lake
 from flywheel.settings import Gate, Workload

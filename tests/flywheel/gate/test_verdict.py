@@ -11,7 +11,7 @@ from flywheel.errors import BrokenInvariant
 from flywheel.gate.forgetting import Forgetting
 from flywheel.gate.ledger import broken, spend
 from flywheel.gate.pairing import Scored
-from flywheel.gate.score import score
+from flywheel.gate.scorers.sent import score
 from flywheel.gate.verdict import Judged, confirmed, look_at
 from flywheel.lake import validated
 from flywheel.settings import Check, Gate, Scorer

@@ -9,7 +9,7 @@ import polars as pl
 
 from flywheel.gate.pairing import Scored, Trial
 from flywheel.gate.sanity import faults
-from flywheel.gate.score import score
+from flywheel.gate.scorers.sent import score
 from flywheel.gate.verdict import Judged, judge
 from flywheel.lake import validated
 from flywheel.settings import Check, Gate
