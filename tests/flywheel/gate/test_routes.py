@@ -47,6 +47,7 @@ def test_each_slice_gets_the_cheapest_model_that_meets_the_bar() -> None:
     assert (found["slices"]["shop"]["success"], found["slices"]["shop"]["n"]) == (1.0, 200)
     assert 0.8 <= found["slices"]["shop"]["interval"][0] < found["slices"]["shop"]["interval"][1] <= 1.0
     assert found["default"]["model"] == "large"
+    assert table(hosted, own) == found
 
 
 def test_a_bar_is_met_surely_or_not_at_all() -> None:
