@@ -1,19 +1,30 @@
 """A checkpoint is a folder: safetensors weights, config, tokenizer. Its fingerprint is its identity everywhere.
 
-Finding and hashing one belongs here and needs no torch; loading one belongs in `flywheel.model`.
+A model behind an endpoint is a checkpoint too: a folder that holds `endpoint.json` and nothing else. Finding and
+hashing one belongs here and needs no torch; loading weights belongs in `flywheel.model`, asking in `flywheel.endpoint`.
 """
 
 import hashlib
+import json
 from pathlib import Path
 
-from flywheel.errors import BadInput
+from pydantic import ValidationError
+
+from flywheel.errors import BadInput, Terminal
+from flywheel.settings import Endpoint, Settings
 
 # What decides the answers of a model; logs, optimizer state and notes beside it do not.
 DECIDING = ("config.json", "generation_config.json", "tokenizer.json", "tokenizer_config.json", "chat_template.jinja")
+ENDPOINT = "endpoint.json"
+ASKED = ("url", "model", "system")
+"""Of an endpoint, what decides its answers; what it costs, its key and our patience do not."""
 
 
 def fingerprint(folder: Path) -> str:
     """The hash of everything that decides this model's answers."""
+    if is_endpoint(folder):
+        told = endpoint(folder)
+        return hashlib.sha256(json.dumps([getattr(told, name) for name in ASKED]).encode()).hexdigest()[:16]
     digest = hashlib.sha256()
     for path in sorted([*folder.glob("*.safetensors"), *(folder / name for name in DECIDING)]):
         if path.exists():
@@ -44,3 +55,73 @@ def locate(base_model: str) -> Path:
             allowed="a hub name that this machine can reach or has cached, or a local folder",
             do="check base_model in flywheel.toml and the network",
         ) from error
+
+
+# ---- models behind endpoints ----------------------------------------------------------------------------------------
+
+
+def is_endpoint(folder: Path) -> bool:
+    return (folder / ENDPOINT).exists()
+
+
+def endpoint(folder: Path) -> Endpoint:
+    """The endpoint that this folder names."""
+    try:
+        return Endpoint.model_validate_json((folder / ENDPOINT).read_bytes())
+    except (OSError, ValidationError) as error:
+        first = str(error).strip().splitlines()[-1].strip()
+        raise Terminal(
+            f"{folder / ENDPOINT} names no endpoint ({first})",
+            allowed="the fields of [workloads.X.endpoints.Y] in flywheel.toml",
+            do="promote another version, or restore that file",
+        ) from None
+
+
+def endpoint_folder(home: Path, named: Endpoint) -> Path:
+    """The folder that stands for this endpoint as a checkpoint; what it costs may change, its name stays."""
+    text = json.dumps(named.model_dump(), indent=1, sort_keys=True)
+    name = hashlib.sha256(json.dumps([getattr(named, field) for field in ASKED]).encode()).hexdigest()[:16]
+    folder = home / "endpoints" / name
+    folder.mkdir(parents=True, exist_ok=True)
+    if not is_endpoint(folder) or (folder / ENDPOINT).read_text() != text:
+        half = folder / f"{ENDPOINT}.half"
+        half.write_text(text)
+        half.replace(folder / ENDPOINT)
+    return folder
+
+
+def champion_zero(read: Settings, workload: str) -> Path:
+    """What serves until a trained model wins: the endpoint that the settings name, else the base model."""
+    rules = read.workload(workload)
+    if rules.champion_zero is None:
+        return locate(read.base_model(workload))
+    if rules.champion_zero not in rules.endpoints:
+        raise BadInput(
+            f"the champion zero of {workload} is no endpoint of it",
+            seen=rules.champion_zero,
+            allowed=", ".join(rules.endpoints) or "none is written",
+            do=f"write it under [workloads.{workload}.endpoints.{rules.champion_zero}]",
+        )
+    return endpoint_folder(read.home, rules.endpoints[rules.champion_zero])
+
+
+def require_weights(folder: Path) -> None:
+    """An endpoint can be asked, not loaded."""
+    if is_endpoint(folder):
+        told = endpoint(folder)
+        raise Terminal(
+            "this model lies behind an endpoint and has no weights to load",
+            seen=f"{told.model} at {told.url}",
+            do="use a model whose folder holds safetensors; the gate asks endpoints itself",
+        )
+
+
+def starting_point(champion: Path, base: Path) -> tuple[Path, str]:
+    """Where a training that starts from the champion begins, and a word where that is not the champion."""
+    if not is_endpoint(champion):
+        return champion, ""
+    told = endpoint(champion)
+    return (
+        base,
+        f"the champion is {told.model} behind an endpoint, which cannot be trained: the base model is the start",
+    )

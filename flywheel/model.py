@@ -6,16 +6,20 @@ same prompt and seed get the same answer in whatever batch they stand, and two m
 
 import hashlib
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 import transformers
-from transformers import AutoModelForCausalLM, AutoTokenizer, LogitsProcessor, LogitsProcessorList
+from transformers import AutoModelForCausalLM, AutoTokenizer, LogitsProcessorList
+
+from flywheel.checkpoint import require_weights
+from flywheel.decoding import Dropping, SeededDraws
 
 Messages = list[dict[str, str]]
+BATCH = 128
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,6 +34,15 @@ class Decoding:
         return f"t{self.temperature:g}-n{self.max_new_tokens}-s{self.seed}"
 
 
+class Answer(NamedTuple):
+    """What a model said, and what it took: tokens with the one that ends it, and its own share of the batch's time."""
+
+    text: str
+    tokens_in: int
+    tokens_out: int
+    seconds: float
+
+
 transformers.logging.disable_progress_bar()
 
 
@@ -38,11 +51,13 @@ def device() -> str:
 
 
 def load_tokenizer(folder: Path) -> Any:
+    require_weights(folder)
     return AutoTokenizer.from_pretrained(folder, padding_side="left")
 
 
 def load_model(folder: Path) -> Any:
     """Weights from safetensors only; nothing in the folder is run."""
+    require_weights(folder)
     model = AutoModelForCausalLM.from_pretrained(folder, use_safetensors=True, trust_remote_code=False)
     return model.to(device())  # pyright: ignore[reportArgumentType]
 
@@ -65,56 +80,78 @@ def answer(
     prompts: Sequence[Messages],
     decoding: Decoding,
     *,
-    batch: int = 128,
+    batch: int = BATCH,
     salts: Sequence[str] | None = None,
     progress: Callable[[int, int], None] = lambda done, of: None,
 ) -> list[str]:
-    """One answer to each prompt; `salts` give repeated prompts draws of their own."""
-    typed = [plain(tokenizer, prompt) for prompt in prompts]
-    rendered = [tokenizer.apply_chat_template(prompt, add_generation_prompt=True, tokenize=False) for prompt in typed]
+    """The text of one answer to each prompt; `salts` give repeated prompts draws of their own."""
+    found: dict[int, Answer] = {}
+    for some in answers(model, tokenizer, prompts, decoding, batch=batch, salts=salts):
+        found |= some
+        progress(len(found), len(prompts))
+    return [found[index].text for index in range(len(prompts))]
+
+
+def answers(
+    model: Any,
+    tokenizer: Any,
+    prompts: Sequence[Messages],
+    decoding: Decoding,
+    *,
+    batch: int = BATCH,
+    salts: Sequence[str] | None = None,
+) -> Iterator[dict[int, Answer]]:
+    """One answer to each prompt by its number, batch by batch as they are ready; prompts of like length together."""
+    asked = rendered(tokenizer, prompts)
+    tokens = tokenizer(asked, add_special_tokens=False)["input_ids"] if asked else []
     salts = salts or [""] * len(prompts)
-    by_length = sorted(range(len(prompts)), key=lambda index: len(rendered[index]))
-    answers = [""] * len(prompts)
+    by_length = sorted(range(len(asked)), key=lambda index: len(tokens[index]))
     for start in range(0, len(by_length), batch):
         chosen = by_length[start : start + batch]
-        seeds = [_seed(rendered[index], salts[index], decoding.seed) for index in chosen]
-        texts = _answer_batch(model, tokenizer, [rendered[index] for index in chosen], seeds, decoding)
-        for index, text in zip(chosen, texts, strict=True):
-            answers[index] = text
-        progress(min(start + batch, len(prompts)), len(prompts))
-    return answers
+        seeds = [seed_of(asked[index], salts[index], decoding.seed) for index in chosen]
+        found = _answer_batch(model, tokenizer, [tokens[index] for index in chosen], seeds, decoding)
+        yield dict(zip(chosen, found, strict=True))
 
 
-@torch.inference_mode()
-def _answer_batch(model: Any, tokenizer: Any, rendered: list[str], seeds: list[int], decoding: Decoding) -> list[str]:
-    encoded = tokenizer(rendered, return_tensors="pt", padding=True, add_special_tokens=False).to(model.device)
-    encoded.pop("token_type_ids", None)
-    draws = [SeededDraws(seeds, decoding.temperature)] if decoding.temperature > 0 else []
-    tokens = model.generate(
-        **encoded,
+def rendered(tokenizer: Any, prompts: Sequence[Messages]) -> list[str]:
+    """Each prompt as the text the model reads, up to where its answer begins."""
+    return [
+        tokenizer.apply_chat_template(plain(tokenizer, prompt), add_generation_prompt=True, tokenize=False)
+        for prompt in prompts
+    ]
+
+
+def _answer_batch(
+    model: Any, tokenizer: Any, prompts: list[list[int]], seeds: list[int], decoding: Decoding
+) -> list[Answer]:
+    draws = SeededDraws(seeds, decoding.temperature) if decoding.temperature > 0 else None
+    lengths = [len(prompt) for prompt in prompts]
+    loop = Dropping(lengths, draws)
+    stops = stop_tokens(model, tokenizer)
+    padding = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else stops[0]
+    width = max(lengths)
+    model.generate(
+        input_ids=torch.tensor([[padding] * (width - len(prompt)) + prompt for prompt in prompts]).to(model.device),
+        attention_mask=torch.tensor([[0] * (width - each) + [1] * each for each in lengths]).to(model.device),
         do_sample=False,
         max_new_tokens=decoding.max_new_tokens,
-        logits_processor=LogitsProcessorList(draws),
-        pad_token_id=tokenizer.pad_token_id,
-        eos_token_id=tokenizer.eos_token_id,
+        logits_processor=LogitsProcessorList([draws] if draws else []),
+        pad_token_id=padding,
+        eos_token_id=stops,
+        custom_generate=loop,
     )
-    answered = tokens[:, encoded["input_ids"].shape[1] :]
-    return [text.strip() for text in tokenizer.batch_decode(answered, skip_special_tokens=True)]
+    texts = tokenizer.batch_decode(loop.said, skip_special_tokens=True)
+    told = zip(texts, lengths, loop.said, loop.seconds, strict=True)
+    return [Answer(text.strip(), length, len(said), seconds) for text, length, said, seconds in told]
 
 
-class SeededDraws(LogitsProcessor):
-    """Sampling as an argmax: logits over temperature plus Gumbel noise that belongs to the row, not to the batch."""
-
-    def __init__(self, seeds: Sequence[int], temperature: float) -> None:
-        self.generators = [torch.Generator().manual_seed(seed) for seed in seeds]
-        self.temperature = temperature
-
-    def __call__(self, input_ids: Any, scores: Any) -> Any:  # pyright: ignore[reportIncompatibleMethodOverride]
-        uniform = torch.stack([torch.rand(scores.shape[-1], generator=each) for each in self.generators])
-        noise = -torch.log((-torch.log(uniform.clamp_min(1e-20))).clamp_min(1e-20))
-        return scores.float() / self.temperature + noise.to(scores.device)
+def stop_tokens(model: Any, tokenizer: Any) -> list[int]:
+    """What ends an answer: the tokenizer's own end, and what the folder's generation settings add to it."""
+    more = model.generation_config.eos_token_id
+    named = [tokenizer.eos_token_id, *(more if isinstance(more, list) else [more])]
+    return sorted({token for token in named if token is not None})
 
 
-def _seed(rendered: str, salt: str, seed: int) -> int:
+def seed_of(rendered: str, salt: str, seed: int) -> int:
     identity = json.dumps([rendered, salt, seed]).encode()
     return int.from_bytes(hashlib.sha256(identity).digest()[:7], "big")

@@ -14,7 +14,19 @@ LIBRARY = ROOT / "flywheel"
 STAGES = ("capture", "ingest", "signals", "records", "datasets", "training", "gate", "registry", "health", "playground")
 ABOVE = ("flywheel.cli", "flywheel.status")
 # What every stage may stand on; the event types of capture are part of it.
-GROUND = ("tables", "lake", "settings", "errors", "process", "checkpoint", "model", "compute", "capture")
+GROUND = (
+    "tables",
+    "lake",
+    "settings",
+    "errors",
+    "process",
+    "checkpoint",
+    "endpoint",
+    "decoding",
+    "model",
+    "compute",
+    "capture",
+)
 HEAVY = ("torch", "transformers", "trl", "mlflow")
 
 
@@ -86,6 +98,7 @@ def test_the_library_loads_without_dagster() -> None:
     names = [".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__") for path in light]
     heavy = (
         "flywheel.model",
+        "flywheel.decoding",
         "flywheel.training",
         "flywheel.gate.generate",
         "flywheel.playground.base",

@@ -1,4 +1,4 @@
-"""Answers of one model to the eval items, in a process of its own; scoring them is `flywheel.gate.score`."""
+"""Answers of one model to the eval items, in a process of its own; scoring them is `flywheel.gate.scorers`."""
 
 import json
 from pathlib import Path

@@ -7,7 +7,7 @@ champion and to what people sent, because what is normal differs from workload t
 from collections.abc import Sequence
 from statistics import fmean
 
-from flywheel.gate.score import words
+from flywheel.gate.scorers.sent import words
 
 # Empty or circling answers may be this much more frequent than the champion's: one point, but never fewer than two
 # items, since on a small set a single unlucky draw is more than a point.

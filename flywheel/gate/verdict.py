@@ -14,7 +14,8 @@ from flywheel.gate.compare import by_slice, compare, paired
 from flywheel.gate.decide import Decision, decide
 from flywheel.gate.ledger import next_look
 from flywheel.gate.sanity import faults
-from flywheel.gate.score import score
+from flywheel.gate.scorers.rows import answered as told
+from flywheel.gate.scorers.sent import score
 from flywheel.lake import validated
 from flywheel.settings import Check, Gate
 from flywheel.tables import Looks
@@ -58,7 +59,7 @@ def judge(
 ) -> Judged:
     """Is the candidate better than the champion? Models are named by fingerprint, answers keyed by item."""
     named = {"workload": workload, "eval_set": _eval_set(items, workload), "candidate": candidate, "champion": champion}
-    pairs = paired(score(items, candidate_answers, checks), score(items, champion_answers, checks))
+    pairs = paired(*(score(items, told(texts), checks) for texts in (candidate_answers, champion_answers)))
     answered = pairs.filter(pl.col("gain").is_not_null())["item"].to_list()
     row: dict[str, Any] = {**named, "cycle": cycle, "dataset": dataset, "items": len(answered)}
     if candidate == champion:

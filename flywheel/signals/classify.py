@@ -18,8 +18,9 @@ from typing import NamedTuple
 import polars as pl
 
 from flywheel import settings
+from flywheel.endpoint import Asking
 from flywheel.errors import BadInput
-from flywheel.signals import endpoint, local
+from flywheel.signals import local
 from flywheel.signals.cues import by_rules
 from flywheel.signals.followups import READINGS, Classify
 
@@ -30,6 +31,8 @@ AT_ONCE = 256
 """So many are asked before their readings are kept: a run that is killed loses no more."""
 LONGEST = 2000
 """Characters of each text that are sent; of longer ones the ends."""
+MOST_TOKENS = 200
+"""Of a model's answer behind an endpoint."""
 BARELY = 0.1
 
 PROMPT = """\
@@ -64,7 +67,7 @@ def classifier(read: settings.Settings) -> Classify:
     if not chosen.model or (chosen.kind == "endpoint" and not chosen.url):
         needed = "`url` and `model`" if chosen.kind == "endpoint" else "`model`"
         raise BadInput(f"the classifier `{chosen.kind}` needs {needed}", do="write it under [signals.classifier]")
-    ask = endpoint.asking(chosen) if chosen.kind == "endpoint" else local.asking(chosen, read.home)
+    ask = _endpoint(chosen).texts if chosen.kind == "endpoint" else local.asking(chosen, read.home)
     who = json.dumps([chosen.kind, chosen.url, chosen.model, PROMPT])
 
     def classify(candidates: pl.DataFrame, rules: settings.Signals) -> pl.DataFrame:
@@ -75,6 +78,12 @@ def classifier(read: settings.Settings) -> Classify:
         return pl.DataFrame(rows, schema={"reading": pl.String, "confidence": pl.Float64}, orient="row")
 
     return classify
+
+
+def _endpoint(chosen: settings.Classifier) -> Asking:
+    named = settings.Endpoint(**chosen.model_dump(include={"url", "model", "key", "timeout_seconds"}))
+    whose, written = "the classifier's endpoint", "[signals.classifier]"
+    return Asking(endpoint=named, max_tokens=MOST_TOKENS, whose=whose, written=written, again="derive again")
 
 
 def unreadable(home: Path) -> int:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from flywheel.errors import BrokenInvariant
 from flywheel.gate.compare import SEED, by_slice, compare, interval, paired
 from flywheel.gate.ledger import spend
-from flywheel.gate.score import SCHEMA
+from flywheel.gate.scorers.rows import SCHEMA
 
 SCORES = st.floats(min_value=0, max_value=1, allow_nan=False)
 ROWS = st.lists(st.tuples(st.sampled_from("abcdefgh"), SCORES, SCORES), min_size=1, max_size=40)
@@ -20,7 +20,7 @@ ROWS = st.lists(st.tuples(st.sampled_from("abcdefgh"), SCORES, SCORES), min_size
 def scores(users: list[str], values: list[float | None]) -> pl.DataFrame:
     """Scores of one model, item by item; slices alternate."""
     rows = [
-        (f"i{n:03}", user, ["even", "odd"][n % 2], value, 1.0, value)
+        (f"i{n:03}", user, ["even", "odd"][n % 2], value, None)
         for n, (user, value) in enumerate(zip(users, values, strict=True))
     ]
     return pl.DataFrame(rows, schema=SCHEMA, orient="row")

@@ -1,75 +1,32 @@
 """A model that reads follow-ups: what it is asked, how its answer is read and kept, and how an endpoint may fail."""
 
 import json
-import threading
-from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 import pytest
 
-from flywheel import signals
+from flywheel import endpoint, signals
 from flywheel.errors import BadInput, Terminal, Transient
 from flywheel.settings import Settings
-from flywheel.signals import endpoint
 from flywheel.signals.classify import BARELY, classifier, messages, parsed, unreadable
 from tests import tiny
+from tests.chat import Reply, Served, completion, failing
 from tests.product import answer, read, take
 
 TALK = {"conversation": "talk", "user": "u"}
 GOOD = '{"reading": "complaint", "confidence": 5}'
-Reply = tuple[int, str, dict[str, str]]
-
-
-class Endpoint:
-    """A chat completions endpoint on loopback that says what it is told to, and remembers what it was asked."""
-
-    def __init__(self) -> None:
-        self.asked: list[dict[str, Any]] = []
-        self.reply: Callable[[int, dict[str, Any]], Reply] = lambda number, body: completion(GOOD)
-        outer = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-                outer.asked.append({"path": self.path, "key": self.headers["Authorization"], **body})
-                status, text, headers = outer.reply(len(outer.asked), body)
-                self.send_response(status)
-                for name, value in {**headers, "Content-Length": str(len(text.encode()))}.items():
-                    self.send_header(name, value)
-                self.end_headers()
-                self.wfile.write(text.encode())
-
-            def log_message(self, format: str, *args: Any) -> None:
-                pass
-
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.server.server_address[1]}/v1"
-
-
-def completion(text: str) -> Reply:
-    return 200, json.dumps({"choices": [{"message": {"role": "assistant", "content": text}}]}), {}
-
-
-def failing(status: int) -> Reply:
-    return status, "{}", {"Retry-After": "0"}
 
 
 @pytest.fixture
-def served(monkeypatch: pytest.MonkeyPatch) -> Iterator[Endpoint]:
-    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
-    it = Endpoint()
-    thread = threading.Thread(target=it.server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    yield it
-    it.server.shutdown()
-    thread.join()
-    it.server.server_close()
+def served(served: Served) -> Served:
+    """It reads a complaint in everything."""
+    served.reply = lambda number, body: completion(GOOD)
+    return served
 
 
-def by(home: Path, served: Endpoint, **changes: Any) -> Settings:
+def by(home: Path, served: Served, **changes: Any) -> Settings:
     told = {"kind": "endpoint", "url": served.url, "model": "reader", **changes}
     return read(home, signals={"classifier": told})
 
@@ -83,7 +40,7 @@ def readings(settings: Settings, *said: str) -> list[tuple[str, float]]:
 
 
 def test_the_endpoint_s_reading_becomes_the_signal_and_only_masked_text_goes_out(
-    tmp_path: Path, served: Endpoint, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, served: Served, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", "secret-key")
     said = "write to anna@example.com, order 48213"
@@ -97,13 +54,13 @@ def test_the_endpoint_s_reading_becomes_the_signal_and_only_masked_text_goes_out
     assert b"secret-key" not in b"".join(path.read_bytes() for path in tmp_path.rglob("*") if path.is_file())
 
 
-def test_what_no_cue_makes_a_candidate_is_not_sent(tmp_path: Path, served: Endpoint) -> None:
+def test_what_no_cue_makes_a_candidate_is_not_sent(tmp_path: Path, served: Served) -> None:
     lake = take(tmp_path, [answer("a", **TALK), answer("b", 60, request="Draft a note about the fair.", **TALK)])
     signals.catch_up(lake, by(tmp_path, served))
     assert not served.asked
 
 
-def test_nothing_is_asked_twice_and_order_does_not_matter(tmp_path: Path, served: Endpoint) -> None:
+def test_nothing_is_asked_twice_and_order_does_not_matter(tmp_path: Path, served: Served) -> None:
     def by_length(number: int, body: dict[str, Any]) -> Reply:
         said = json.loads(body["messages"][1]["content"])["next message"]
         return completion(json.dumps({"reading": "thanks", "confidence": len(said)}))
@@ -117,13 +74,13 @@ def test_nothing_is_asked_twice_and_order_does_not_matter(tmp_path: Path, served
     assert len(served.asked) == 3
 
 
-def test_another_model_reads_anew(tmp_path: Path, served: Endpoint) -> None:
+def test_another_model_reads_anew(tmp_path: Path, served: Served) -> None:
     readings(by(tmp_path, served), "a")
     readings(by(tmp_path, served, model="other"), "a")
     assert [asked["model"] for asked in served.asked] == ["reader", "other"]
 
 
-def test_the_kept_readings_hold_no_text(tmp_path: Path, served: Endpoint) -> None:
+def test_the_kept_readings_hold_no_text(tmp_path: Path, served: Served) -> None:
     readings(by(tmp_path, served), "a message nobody else should read")
     kept = (tmp_path / "cache" / "readings.sqlite").read_bytes()
     assert b"complaint" in kept
@@ -131,13 +88,13 @@ def test_the_kept_readings_hold_no_text(tmp_path: Path, served: Endpoint) -> Non
 
 
 @pytest.mark.parametrize("status", [429, 500, 503])
-def test_a_busy_endpoint_is_tried_again(tmp_path: Path, served: Endpoint, status: int) -> None:
+def test_a_busy_endpoint_is_tried_again(tmp_path: Path, served: Served, status: int) -> None:
     served.reply = lambda number, body: failing(status) if number < 3 else completion(GOOD)
     assert readings(by(tmp_path, served), "a") == [("complaint", 0.9)]
     assert len(served.asked) == 3
 
 
-def test_one_that_stays_busy_ends_in_a_sentence_that_says_to_try_later(tmp_path: Path, served: Endpoint) -> None:
+def test_one_that_stays_busy_ends_in_a_sentence_that_says_to_try_later(tmp_path: Path, served: Served) -> None:
     served.reply = lambda number, body: failing(429)
     with pytest.raises(Transient, match=r"did not answer in 5 tries; saw `429") as raised:
         readings(by(tmp_path, served), "a")
@@ -146,7 +103,7 @@ def test_one_that_stays_busy_ends_in_a_sentence_that_says_to_try_later(tmp_path:
 
 
 def test_what_was_read_before_a_failure_is_kept(
-    tmp_path: Path, served: Endpoint, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, served: Served, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("flywheel.signals.classify.AT_ONCE", 1)
     served.reply = lambda number, body: completion(GOOD) if number == 1 else failing(429)
@@ -160,7 +117,7 @@ def test_what_was_read_before_a_failure_is_kept(
 
 @pytest.mark.parametrize(("status", "told"), [(401, "OPENAI_API_KEY"), (404, "url and model"), (302, "url and model")])
 def test_a_refusal_is_for_a_person_to_mend_and_is_not_repeated(
-    tmp_path: Path, served: Endpoint, status: int, told: str
+    tmp_path: Path, served: Served, status: int, told: str
 ) -> None:
     served.reply = lambda number, body: (status, "{}", {"Location": "http://127.0.0.1:1/"})
     with pytest.raises(Terminal, match=told):
@@ -169,13 +126,13 @@ def test_a_refusal_is_for_a_person_to_mend_and_is_not_repeated(
 
 
 @pytest.mark.parametrize("text", ["<html>", "{}", '{"choices": []}', "[1]"])
-def test_what_is_no_chat_completion_is_one_sentence(tmp_path: Path, served: Endpoint, text: str) -> None:
+def test_what_is_no_chat_completion_is_one_sentence(tmp_path: Path, served: Served, text: str) -> None:
     served.reply = lambda number, body: (200, text, {})
     with pytest.raises(Terminal, match="no chat completion"):
         readings(by(tmp_path, served), "a")
 
 
-def test_nobody_listening_is_transient(tmp_path: Path, served: Endpoint, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_nobody_listening_is_transient(tmp_path: Path, served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(endpoint, "WAIT", 0.0)
     with pytest.raises(Transient, match="refused"):
         readings(by(tmp_path, served, url="http://127.0.0.1:1/v1"), "a")
@@ -215,7 +172,7 @@ def test_any_other_reply_is_nothing_and_barely_sure(reply: str) -> None:
     assert parsed(reply) == ("nothing", BARELY, False)
 
 
-def test_unreadable_answers_are_counted_and_not_asked_for_again(tmp_path: Path, served: Endpoint) -> None:
+def test_unreadable_answers_are_counted_and_not_asked_for_again(tmp_path: Path, served: Served) -> None:
     served.reply = lambda number, body: completion("I would rather not say.")
     for _ in range(2):
         assert readings(by(tmp_path, served), "a", "b") == [("nothing", BARELY)] * 2
