@@ -1,0 +1,203 @@
+"""The sections of the page, each a pure function of what is told: the verdict first, then why. Costs have a module of
+their own, so have the examples.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from flywheel.gate.report import plots
+from flywheel.gate.report.markup import Html, Part, join, table, tag
+from flywheel.gate.report.told import Told, between, ends, finite, number
+
+MEANS = {
+    "promote": ("Promote", "✓", "This candidate is better than the champion, as far as these items can tell."),
+    "hold": ("Hold", "‖", "Not enough is known, or something stands in the way. The champion goes on serving."),
+    "reject": ("Reject", "✕", "This candidate must not serve. The champion goes on serving."),
+}
+FEW = 30
+"""Slices with fewer items are named, and their numbers left out: they would be noise."""
+MOST_ROWS = 100
+
+
+def head(told: Told) -> Html:
+    """The verdict in a word, a colour and a sentence."""
+    verdict = told.verdict
+    word, sign, means = MEANS[verdict["verdict"]]
+    facts = {
+        "candidate": verdict.get("candidate"),
+        "champion": verdict.get("champion"),
+        "eval set": verdict.get("eval_set"),
+        "dataset": verdict.get("dataset"),
+        "items": f"{verdict.get('items', 0):,} of {verdict.get('users', 0):,} users",
+        "look": str(verdict.get("look", 0) or "none spent"),
+    }
+    return tag(
+        "header",
+        tag("p", f"{verdict['workload']}, cycle {verdict['cycle']}", class_="over"),
+        tag("h1", tag("span", sign, class_="sign", aria_hidden="true"), word, class_=verdict["verdict"]),
+        tag("p", means, class_="lead"),
+        tag("dl", *(tag("div", tag("dt", name), tag("dd", value)) for name, value in facts.items()), class_="facts"),
+    )
+
+
+def why(told: Told) -> Html:
+    """Every reason, the deciding one first; and what would change the verdict."""
+    reasons = [*(told.verdict.get("reasons") or [told.verdict.get("reason") or "no reason was given"])]
+    return section(
+        "Why",
+        tag("ol", *(tag("li", reason) for reason in reasons)),
+        tag("h3", "What would change it"),
+        tag("ul", *(tag("li", each) for each in changes(told))),
+    )
+
+
+def changes(told: Told) -> list[str]:
+    """In words, with the n that it takes where one is known."""
+    verdict, needed = told.verdict, told.verdict.get("n_needed")
+    if verdict["verdict"] == "promote":
+        return [
+            "Another champion before this one is promoted: the verdict is void then, and the cycle is judged again.",
+            "A person. The alias is yours: see the reasons to veto below.",
+        ]
+    if verdict["verdict"] == "reject":
+        return ["Nothing on these items: the same two models again are the same look. It takes another candidate."]
+    said = []
+    if needed:
+        said.append(
+            f"About {needed:,} items like these, of as many users each, would tell; here are {verdict['items']:,}."
+            " More logs bring them, and fresh items renew what looks may spend."
+        )
+    more = "The deciding reason above names what is in the way; when that has changed, judge the cycle again."
+    return [*said, more if not said else "Judged again on the same items, it is the same look: nothing new is learned."]
+
+
+def gain(told: Told) -> Html:
+    """The gain with its interval, against no gain and the least that counts."""
+    verdict = told.verdict
+    if finite(verdict.get("gain")) is None:
+        return section("The gain", tag("p", "There is no gain to show: too little was answered, or nothing compared."))
+    said = between(verdict["gain"], verdict["low"], verdict["high"], signed=True)
+    level = verdict.get("level")
+    row = plots.Row("all items", ends(verdict), said)
+    marks = {"zero": 0.0, "least": told.rules.gate.min_gain}
+    scores = f"{number(verdict.get('champion_score'))} to {number(verdict.get('candidate_score'))}"
+    counts = told.counts
+    return section(
+        "The gain",
+        tag("p", f"Mean score of the champion to that of the candidate: {scores}. Positive is better for people."),
+        plots.forest([row], marks, signed=True),
+        plots.legend(
+            {
+                "dot candidate": f"gain, and its {level:.2%} interval over users" if level else "gain and its interval",
+                "mark zero": "no difference",
+                "mark least": f"the least that counts, {told.rules.gate.min_gain:g}",
+            }
+        ),
+        tag("h3", "Item by item"),
+        plots.stack(counts, "items"),
+        plots.legend({f"part {name}": f"{count:,} {name}" for name, count in counts.items()}),
+    )
+
+
+def slices(told: Told) -> Html:
+    """Gains slice by slice, with n and the chance of harm after Holm."""
+    large = [row for row in told.slices if (row.get("items") or 0) >= FEW]
+    small = [f"{row.get('slice')} ({row.get('items') or 0})" for row in told.slices if row not in large]
+    rows = [plots.Row(str(row.get("slice")), ends(row), _said(row)) for row in large[:MOST_ROWS]]
+    rules = told.rules.gate
+    marks = {"zero": 0.0, "margin": -rules.slice_margin}
+    legend = {
+        "dot candidate": "gain in the slice, and its 95 % interval over users",
+        "mark zero": "no difference",
+        "mark margin": f"a loss of {rules.slice_margin:g}, more than a slice may lose",
+    }
+    return section(
+        "Slices",
+        join(plots.forest(rows, marks, signed=True), plots.legend(legend)) if rows else tag("p", "No slice is large."),
+        tag("p", f"Too few items to show ({FEW} are needed): {', '.join(small[:MOST_ROWS])}.") if small else None,
+        tag(
+            "p",
+            f"Slices of {rules.slice_items} items or more can stop a candidate: by a loss beyond the margin, or by"
+            " evidence of harm. p is the chance of a loss as large as this in a slice that lost nothing, adjusted for"
+            " the number of slices (Holm).",
+            class_="note",
+        ),
+    )
+
+
+def beside(told: Told) -> Html:
+    """What is watched beside the score: guards, what was forgotten, the sealed set, the control of length."""
+    asked = {
+        "guards": ("Guards", "No scorer guards this workload."),
+        "forgetting": ("Forgetting", "Not measured: the workload names no capability set."),
+        "sealed": ("Sealed set", "Not opened: it is opened only for a candidate that has won on the other items."),
+        "control": ("Control", "No control: the score is not a judge's."),
+    }
+    parts = [
+        join(tag("h3", title), anything(told.details[key]) if told.details.get(key) else tag("p", missing))
+        for key, (title, missing) in asked.items()
+    ]
+    return section("Beside the score", *parts)
+
+
+def spent(told: Told) -> Html:
+    """Looks, alpha, what is left of the budget, tokens and minutes."""
+    known = told.details.get("spent")
+    verdict = told.verdict
+    level = finite(verdict.get("level"))
+    look = {"look": verdict.get("look"), "alpha of this look": None if level is None else (1 - level) / 2}
+    return section(
+        "What was spent",
+        anything(known) if known else anything({key: value for key, value in look.items() if value is not None}),
+        tag(
+            "p",
+            f"All looks at the same items together may promote falsely with a chance of {told.rules.gate.alpha:g}."
+            " Each look spends a part of it; fresh items bring their own.",
+            class_="note",
+        ),
+    )
+
+
+def anything(value: Any) -> Html:
+    """Details as they came: a mapping as a list of facts or a table, rows as a table, the rest as text."""
+    if isinstance(value, Mapping) and value and all(isinstance(each, Mapping) for each in value.values()):
+        return anything([{"": name, **row} for name, row in value.items()])
+    if isinstance(value, Mapping):
+        facts = (tag("div", tag("dt", _name(key)), tag("dd", _cell(each))) for key, each in value.items())
+        return tag("dl", *facts, class_="facts")
+    if isinstance(value, list) and value and all(isinstance(each, Mapping) for each in value):
+        names = list(dict.fromkeys(name for row in value for name in row))
+        rows: list[list[Part]] = [[_cell(row.get(name)) for name in names] for row in value[:MOST_ROWS]]
+        return table([_name(name) for name in names], rows)
+    if isinstance(value, list):
+        return tag("ul", *(tag("li", _cell(each)) for each in value[:MOST_ROWS]))
+    return tag("p", _cell(value))
+
+
+def section(title: str, *inside: Part) -> Html:
+    return tag("section", tag("h2", title), *inside)
+
+
+def _said(row: Mapping[str, Any]) -> str:
+    """The numbers of a slice in a line."""
+    harm = finite(row.get("harm"))
+    said = between(row.get("gain"), row.get("low"), row.get("high"), signed=True)
+    return f"{said}, n = {row.get('items'):,}" + ("" if harm is None else f", p of harm {harm:.2g}")
+
+
+def _name(key: Any) -> str:
+    return str(key).replace("_", " ")
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return "-"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    if isinstance(value, int):
+        return f"{value:,}"
+    if isinstance(value, list) and all(finite(each) is not None for each in value):
+        return " to ".join(f"{each:.4g}" for each in value)
+    return str(value)[:500]
