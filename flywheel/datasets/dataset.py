@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 
 import polars as pl
 
-from flywheel.datasets.leakage import leaks, without_eval_requests
+from flywheel.datasets.leakage import leaks, without
 from flywheel.datasets.rotation import advance
 from flywheel.datasets.splits import apart, side
 from flywheel.errors import BrokenInvariant, Terminal
@@ -84,7 +84,7 @@ def training_rows(
     sides = {user: side(workload, user, rules) for user in both["user"].unique()}
     split = pl.col("user").replace_strict(sides, return_dtype=pl.String)
     kept = both.with_columns(split=split).filter(pl.col("split") != "eval").rename({"id": "record"})
-    kept = apart(without_eval_requests(kept, items)).select(*SHARED, "weight", "rule", "event_ids").sort("record")
+    kept = apart(without(kept, items)).select(*SHARED, "weight", "rule", "event_ids").sort("record")
     return kept.with_columns(dataset=pl.lit(_name(kept, items)))
 
 

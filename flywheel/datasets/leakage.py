@@ -28,10 +28,11 @@ def leaks(rows: pl.DataFrame, items: pl.DataFrame) -> Leaks:
     return Leaks(users=_shared(known, "user"), conversations=_shared(known, "conversation"), requests=_repeated(known))
 
 
-def without_eval_requests(records: pl.DataFrame, items: pl.DataFrame) -> pl.DataFrame:
-    """The records whose request nearly repeats no item's."""
+def without(records: pl.DataFrame, known: pl.DataFrame) -> pl.DataFrame:
+    """The records that share no conversation with what is known, and ask nothing that nearly repeats it."""
+    records = records.filter(~pl.col("conversation").is_in(known["conversation"].implode()))
     asked = records.select(requests())["request"].to_list()
-    return records.filter(~pl.Series(repeats(asked, items["request"]), dtype=pl.Boolean))
+    return records.filter(~pl.Series(repeats(asked, known["request"]), dtype=pl.Boolean))
 
 
 def requests() -> pl.Expr:

@@ -105,7 +105,7 @@ def _freshened(turn: Turn, kept: pl.DataFrame, last: datetime) -> Change:
     rules, (held, reserved) = turn.rules, _behind_the_seal(turn)
     pool = turn.pool.filter(pl.col("time") > last, ~pl.col("user").is_in([*held, *reserved]))
     most = ceil(rules.eval_items / 8) if rules.fresh_items is None else rules.fresh_items
-    fresh = drawn(_unknown(turn, pool), most, traffic=turn.traffic, beside=kept["stratum"].to_list())
+    fresh = drawn(_unknown(turn, pool, "eval"), most, traffic=turn.traffic, beside=kept["stratum"].to_list())
     quarter = ceil(rules.eval_items * rules.rotation)
     out = quarter if len(kept) + len(fresh) > rules.eval_items + quarter else 0
     looks = pl.col("item").replace_strict(_looks(turn), default=0, return_dtype=pl.Int64)
@@ -121,7 +121,7 @@ def _collected(turn: Turn, kept: pl.DataFrame) -> Change:
     held, reserved = _behind_the_seal(turn)
     pool = turn.pool.filter(pl.col("user").is_in([*reserved, *([] if opened else held)]))
     missing = turn.rules.gate.sealed_items - len(kept)
-    found = drawn(_unknown(turn, pool), missing, traffic=turn.traffic, beside=kept["stratum"].to_list())
+    found = drawn(_unknown(turn, pool, "sealed"), missing, traffic=turn.traffic, beside=kept["stratum"].to_list())
     told = [f"{opened} opened" * bool(opened), f"{len(found)} sealed" * bool(len(found))]
     return Change(items=_joined(kept, _since(turn, found)), why=", ".join(filter(None, told)))
 
@@ -140,11 +140,15 @@ def _behind_the_seal(turn: Turn) -> tuple[set[str], set[str]]:
     return set(sealed["user"]), {user for user in new if uniform(turn.workload, user, "sealed") < 0.5}
 
 
-def _unknown(turn: Turn, pool: pl.DataFrame) -> pl.DataFrame:
-    """What nearly repeats no item and nothing that a model was ever trained on."""
+def _unknown(turn: Turn, pool: pl.DataFrame, role: Role) -> pl.DataFrame:
+    """What nearly repeats no item and nothing that a model was ever trained on, of no conversation across the seal."""
     rows = turn.lake.scan("dataset_rows").filter(pl.col("workload") == turn.workload)
-    trained = rows.select(requests().unique()).collect()["request"]
-    known = [*trained, *_rows(turn.lake, turn.workload)["request"]]
+    trained = rows.select("conversation", requests()).unique().collect()
+    items = _rows(turn.lake, turn.workload)
+    across = items.filter((pl.col("role") == "sealed") != (role == "sealed"))
+    talks = [*trained["conversation"], *across["conversation"]]
+    pool = pool.filter(~pl.col("conversation").is_in(talks))
+    known = [*trained["request"], *items["request"]]
     return pool.filter(~pl.Series(repeats(pool["request"].to_list(), known), dtype=pl.Boolean))
 
 

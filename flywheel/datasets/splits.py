@@ -2,7 +2,7 @@
 
 Eval users are never trained on, development users steer training. The side is a hash of workload and user, so it never
 changes, needs no table, and is the same on every machine. What steers must resemble what comes next: it is newer than
-half of what trains, and asks nothing that nearly repeats it.
+half of what trains, shares no conversation with it and asks nothing that nearly repeats it.
 """
 
 import hashlib
@@ -10,8 +10,7 @@ from typing import Literal
 
 import polars as pl
 
-from flywheel.datasets.alike import repeats
-from flywheel.datasets.leakage import requests
+from flywheel.datasets.leakage import requests, without
 from flywheel.settings import Workload
 
 Side = Literal["eval", "development", "train"]
@@ -25,12 +24,11 @@ def side(workload: str, user: str, rules: Workload) -> Side:
 
 
 def apart(rows: pl.DataFrame) -> pl.DataFrame:
-    """The rows, without development rows that are older than half of the training rows or nearly repeat one."""
+    """The rows, without development rows that are older than half of the training rows or share what they know."""
     train, steers = rows.filter(split="train"), rows.filter(split="development")
     if len(train):
         steers = steers.filter(pl.col("day") >= train["day"].sort()[len(train) // 2])
-    asked, known = (frame.select(requests())["request"].to_list() for frame in (steers, train))
-    return pl.concat([train, steers.filter(~pl.Series(repeats(asked, known), dtype=pl.Boolean))])
+    return pl.concat([train, without(steers, train.with_columns(requests()))])
 
 
 def uniform(*identity: str) -> float:

@@ -11,13 +11,14 @@ from tests.product import accepted, answer, edited, read, take
 RULES = Workload(base_model="none", holdout=0.3, development=0.2, gate=Gate(min_users=2))
 
 
-def edits(count: int, first: int = 0, *, user: str = "u{}", minutes: float = 0) -> list[Event]:
+def edits(count: int, first: int = 0, *, user: str = "u{}", workload: str = "drafts") -> list[Event]:
     """Each of `count` users edits one draft and sends it."""
     acts: list[Event] = []
     for number in range(first, first + count):
-        name, at = f"n{number}", minutes + number
-        acts += [answer(name, at, user=user.format(number)), edited(name, f"Order {number} is on its way.", at + 1)]
-        acts += [accepted(name, at + 2)]
+        name = f"n{number}"
+        acts += [answer(name, number, user=user.format(number), workload=workload)]
+        acts += [edited(name, f"Order {number} is on its way.", number + 1, workload=workload)]
+        acts += [accepted(name, number + 2, workload=workload)]
     return acts
 
 
