@@ -41,12 +41,12 @@ def shown(id: str, minutes: float, **fields: Any) -> Shown:
 
 
 def edited(id: str, text: str, minutes: float, **fields: Any) -> Edited:
-    named = {"workload": "drafts"} | fields
+    named: dict[str, Any] = {"workload": "drafts"} | fields
     return Edited(id=f"edit-{id}-{minutes}", at=at(minutes), answer=id, text=text, **named)
 
 
 def accepted(id: str, minutes: float, **fields: Any) -> Accepted:
-    named = {"workload": "drafts"} | fields
+    named: dict[str, Any] = {"workload": "drafts"} | fields
     return Accepted(id=f"accept-{id}", at=at(minutes), answer=id, how="sent", **named)
 
 
