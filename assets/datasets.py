@@ -1,9 +1,11 @@
 """Records -> the frozen eval set and the dataset of one workload at its cutoff."""
 
+import json
+
 import dagster as dg
 import polars as pl
 from flywheel import records, signals
-from flywheel.datasets import cut, frozen
+from flywheel.datasets import advance, cut, sealed
 from flywheel.errors import FlywheelError, Transient
 
 from assets.metadata import bars, rows, spec, table
@@ -22,24 +24,31 @@ OPTIONS = {
 
 @dg.asset(
     name="eval_items",
-    description="The frozen eval set: what held-out users asked and what they finally sent, known by its hash.",
-    deps=[dg.AssetDep("exchanges", partition_mapping=EVERY_DAY)],
+    description="The frozen eval set, and the sealed set beside it: what held-out users asked and finally sent.",
+    deps=[dg.AssetDep(name, partition_mapping=EVERY_DAY) for name in ("exchanges", "failure_cases")],
     metadata=dict(spec("eval_items").metadata),
     **OPTIONS,
 )
 def eval_items(context: dg.AssetExecutionContext, wheel: Wheel) -> dg.MaterializeResult:
-    settings, lake = wheel.settings(), wheel.lake()
+    settings, lake, workload = wheel.settings(), wheel.lake(), context.partition_key
     try:
         _require_derived(wheel)
         with lake.writing():
-            items = frozen(lake, context.partition_key, settings.workload(context.partition_key))
+            items = advance(lake, workload, settings.workload(workload))
     except FlywheelError as error:
         raise failure(error) from None
-    slices = dict(items["slice"].value_counts(sort=True).iter_rows())
-    name = items["eval_set"][0]
+    version = lake.read("eval_sets").filter(workload=workload, role="eval").sort("version").row(-1, named=True)
+    shares = [{"stratum": name, **told} for name, told in json.loads(version["strata"]).items()]
     return dg.MaterializeResult(
-        metadata=rows(items, show=["slice", "request", "reference"]) | {"eval_set": name, "slices": bars(slices)},
-        data_version=dg.DataVersion(name),
+        metadata={
+            **rows(items, show=["stratum", "weight", "request", "reference"]),
+            "eval_set": version["eval_set"],
+            "version": f"{version['version']}: {version['why']}",
+            "sealed": len(sealed(lake, workload)),
+            "strata": table(shares),
+            "slices": bars(dict(items["slice"].value_counts(sort=True).iter_rows())),
+        },
+        data_version=dg.DataVersion(version["eval_set"]),
     )
 
 

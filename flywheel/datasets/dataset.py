@@ -5,14 +5,15 @@ cycle, so a run that was killed, or repeated, does not turn the wheel twice.
 """
 
 import hashlib
+import json
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import polars as pl
 
-from flywheel.datasets.evalset import frozen
-from flywheel.datasets.leakage import leaks, without_eval_requests
-from flywheel.datasets.splits import side
+from flywheel.datasets.leakage import leaks, without
+from flywheel.datasets.rotation import advance
+from flywheel.datasets.splits import apart, side
 from flywheel.errors import BrokenInvariant, Terminal
 from flywheel.lake import Lake
 from flywheel.settings import Workload
@@ -42,10 +43,11 @@ def cut(lake: Lake, workload: str, rules: Workload) -> Cut:
     """Cut the dataset of the present cutoff and write it; its row in `datasets` is written last."""
     with lake.writing():
         cutoff, events = _cutoff(lake, workload)
-        items = frozen(lake, workload, rules)
+        items = advance(lake, workload, rules)
+        held = lake.read("eval_items").filter(pl.col("workload") == workload)
         records = {kind: _of(lake.read(kind), workload, rules, cutoff) for kind in COUNTED}
-        rows = training_rows(records["pairs"], records["demonstrations"], items, workload, rules)
-        if any(found := leaks(rows, items)):
+        rows = training_rows(records["pairs"], records["demonstrations"], held, workload, rules)
+        if any(found := leaks(rows, held)):
             raise BrokenInvariant(
                 f"the dataset of {workload} knows its eval set", seen=found, do="report it; train nothing on it"
             )
@@ -82,7 +84,7 @@ def training_rows(
     sides = {user: side(workload, user, rules) for user in both["user"].unique()}
     split = pl.col("user").replace_strict(sides, return_dtype=pl.String)
     kept = both.with_columns(split=split).filter(pl.col("split") != "eval").rename({"id": "record"})
-    kept = without_eval_requests(kept, items).select(*SHARED, "weight", "rule", "event_ids").sort("record")
+    kept = apart(without(kept, items)).select(*SHARED, "weight", "rule", "event_ids").sort("record")
     return kept.with_columns(dataset=pl.lit(_name(kept, items)))
 
 
@@ -108,5 +110,7 @@ def _cycle(datasets: pl.DataFrame, workload: str, cutoff: datetime) -> int:
 
 
 def _name(rows: pl.DataFrame, items: pl.DataFrame) -> str:
-    content = rows.select(pl.concat_str("record", "split", separator=" ")).to_series().to_list()
-    return hashlib.sha256("\n".join([*items["eval_set"].unique(), *content]).encode()).hexdigest()[:16]
+    """The hash of all that a row says, and of the sets it was kept away from."""
+    said = rows.select("record", "kind", "split", "prompt", "chosen", "rejected", "weight").iter_rows()
+    content = json.dumps([sorted(items["eval_set"].unique()), *said])
+    return hashlib.sha256(content.encode()).hexdigest()[:16]
