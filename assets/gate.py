@@ -4,15 +4,17 @@ from functools import partial
 
 import dagster as dg
 import polars as pl
+from flywheel.datasets import frozen, sealed
 from flywheel.errors import FlywheelError
-from flywheel.gate import asking, stage
+from flywheel.gate import report, stage, telling
+from flywheel.gate.sendings import Desk
 
 from assets import processes
 from assets.metadata import bars, rows, spec, table
 from assets.partitions import WORKLOADS
 from assets.resources import Wheel
 
-OPTIONS = {"group_name": "gate", "owners": ["team:ml"], "partitions_def": WORKLOADS}
+OPTIONS = {"group_name": "gate", "owners": ["team:ml"], "partitions_def": WORKLOADS, "pool": "gpu"}
 
 
 @dg.asset(
@@ -21,22 +23,19 @@ OPTIONS = {"group_name": "gate", "owners": ["team:ml"], "partitions_def": WORKLO
     kinds={"transformers", "pytorch"},
     deps=["checkpoints", "eval_items"],
     metadata=dict(spec("answers").metadata),
-    pool="gpu",
     **OPTIONS,
 )
 def answers(context: dg.AssetExecutionContext, wheel: Wheel, pipes: dg.PipesSubprocessClient) -> dg.MaterializeResult:
-    settings, lake, workload = wheel.settings(), wheel.lake(), context.partition_key
-    gate = settings.workload(workload).gate
-    champion = wheel.champion(workload)
-    models = stage.contestants(lake, workload, champion.fingerprint, champion.path)
-    items = stage.eval_items(lake, workload)
-    run = partial(processes.run, context, pipes)
+    desk, workload = _desk(wheel, context.partition_key), context.partition_key
     try:
-        asking.ask(lake, items, models, workload=workload, gate=gate, budget=settings.budget, run=run)
+        champion = wheel.champion(workload)
+        models = stage.contestants(desk.lake, workload, champion.fingerprint, champion.path)
+        items = frozen(desk.lake, workload, desk.rules)
+        stage.ask(desk, items, models, partial(processes.run, context, pipes))
     except FlywheelError as error:
         raise processes.failure(error) from None
     answered = (
-        lake.read("answers")
+        desk.lake.read("answers")
         .filter(pl.col("model").is_in(list(models)))
         .join(items.select("item", "request"), on="item")
     )
@@ -51,21 +50,27 @@ def answers(context: dg.AssetExecutionContext, wheel: Wheel, pipes: dg.PipesSubp
     metadata=dict(spec("verdicts").metadata),
     **OPTIONS,
 )
-def verdicts(context: dg.AssetExecutionContext, wheel: Wheel) -> dg.MaterializeResult:
-    settings, workload = wheel.settings(), context.partition_key
-    champion = wheel.champion(workload)
+def verdicts(context: dg.AssetExecutionContext, wheel: Wheel, pipes: dg.PipesSubprocessClient) -> dg.MaterializeResult:
+    desk, workload = _desk(wheel, context.partition_key), context.partition_key
     try:
-        judged = stage.judge_cycle(wheel.lake(), workload, settings.workload(workload), champion.fingerprint)
+        champion = wheel.champion(workload)
+        models = stage.contestants(desk.lake, workload, champion.fingerprint, champion.path)
+        items = pl.concat([frozen(desk.lake, workload, desk.rules), sealed(desk.lake, workload)])
+        run = partial(processes.run, context, pipes)
+        judged = stage.judge_cycle(desk, items, models, champion=champion.fingerprint, run=run)
+        page = report.written(desk.settings.home, telling.told(desk.lake, workload, desk.rules))
     except FlywheelError as error:
         raise processes.failure(error) from None
     verdict = judged.verdict.row(0, named=True)
     context.log.info(f"{verdict['verdict']}: {verdict['reason']}")
-    told = {name: verdict[name] for name in ("verdict", "reason", "look", "eval_set", "candidate", "champion")}
+    told = {name: verdict[name] for name in ("verdict", "look", "eval_set", "candidate", "champion")}
+    numbers = {name: verdict[name] for name in ("gain", "low", "high", "n_needed") if verdict[name] is not None}
     scores = {"champion": verdict["champion_score"] or 0.0, "candidate": verdict["candidate_score"] or 0.0}
-    numbers = {name: verdict[name] for name in ("gain", "low", "high") if verdict[name] is not None}
-    return dg.MaterializeResult(
-        metadata=rows(judged.verdict)
-        | told
-        | numbers
-        | {"scores": bars(scores), "slices": table(judged.slices.to_dicts())}
-    )
+    why = dg.MetadataValue.md("\n".join(f"1. {reason}" for reason in verdict["reasons"]))
+    shown = {"scores": bars(scores), "slices": table(judged.slices.to_dicts()), "page": dg.MetadataValue.path(page)}
+    return dg.MaterializeResult(metadata=rows(judged.verdict) | told | numbers | {"why": why} | shown)
+
+
+def _desk(wheel: Wheel, workload: str) -> Desk:
+    lake = wheel.lake()
+    return Desk(lake=lake, settings=wheel.settings(), workload=workload, cycle=stage.current_cycle(lake, workload))

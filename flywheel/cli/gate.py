@@ -22,23 +22,25 @@ Share = Annotated[float, typer.Option(min=1e-9, max=0.499, help="The chance of a
 @gate.command()
 def run(workload: Named, json_out: AsJson = False) -> None:
     """Judge the workload's latest candidate against its champion, and register it if it won."""
-    from flywheel.datasets import frozen
-    from flywheel.gate import stage
+    from flywheel.datasets import frozen, sealed
+    from flywheel.gate import report, stage, telling
+    from flywheel.gate.sendings import Desk
     from flywheel.health import measure
     from flywheel.registry import Registry, conclude
 
     read, lake = wheel()
     rules, registry = read.workload(workload), Registry(read.home)
-    champion = registry.ensure_champion(workload, checkpoint.locate(read.base_model(workload)))
+    champion = registry.ensure_champion(workload, checkpoint.champion_zero(read, workload))
+    models = stage.contestants(lake, workload, champion.fingerprint, registry.path(champion))
+    desk = Desk(lake=lake, settings=read, workload=workload, cycle=stage.current_cycle(lake, workload))
     items = frozen(lake, workload, rules)
-    for model, folder in stage.contestants(lake, workload, champion.fingerprint, registry.path(champion)).items():
-        if asked := stage.unanswered(lake, items, model, rules.gate):
-            result = process.run("gate", read.home / "gate" / model, stage.questions(folder, asked, rules.gate))
-            stage.keep_answers(lake, model, rules.gate, result["answers"])
-    judged = stage.judge_cycle(lake, workload, rules, champion.fingerprint)
+    stage.ask(desk, items, models, process.run)
+    items = pl.concat([items, sealed(lake, workload)])
+    judged = stage.judge_cycle(desk, items, models, champion=champion.fingerprint, run=process.run)
+    page = report.written(read.home, telling.told(lake, workload, rules))
     ended = conclude(lake, registry, workload, read)
     measure(lake, workload)
-    say({**judged.verdict.row(0, named=True), "registered": ended["registered"]}, json_out)
+    say({**judged.verdict.row(0, named=True), "registered": ended["registered"], "page": str(page)}, json_out)
 
 
 @gate.command()
