@@ -1,6 +1,8 @@
 """Dataset -> checkpoint: SFT then DPO in a process of its own, on the `gpu` pool."""
 
 import json
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import dagster as dg
 from flywheel import checkpoint
@@ -40,10 +42,32 @@ def checkpoints(
         raise processes.failure(error) from None
     result = processes.run(context, pipes, "training", training.folder, training.job) if training.job else None
     kept = keep(lake, training, result)
-    losses = [step["loss"] for step in json.loads(kept["history"][0])]
-    metrics = json.loads(kept["metrics"][0])
-    told = {"outcome": training.reason or f"trained in {kept['seconds'][0]:.0f} s", "loss": curve(losses)}
+    history, metrics = json.loads(kept["history"][0]), json.loads(kept["metrics"][0])
+    told = {
+        "outcome": training.reason or f"trained in {kept['seconds'][0]:.0f} s",
+        "chosen": outcome(metrics),
+        "checkpoints": table(offered(history, metrics)),
+        "loss": curve([point["loss"] for point in history if "loss" in point]),
+        "metrics": table([metrics] if metrics else []),
+    }
     return dg.MaterializeResult(
-        metadata=rows(kept) | told | {"metrics": table([metrics] if metrics else [])},
-        data_version=dg.DataVersion(kept["fingerprint"][0] or "none"),
+        metadata=rows(kept) | told, data_version=dg.DataVersion(kept["fingerprint"][0] or "none")
     )
+
+
+def outcome(metrics: Mapping[str, Any]) -> str:
+    """Which of a training's checkpoints the gate will look at, in a sentence; older rows do not say."""
+    if "chosen" not in metrics:
+        return "nothing to choose from"
+    return f"{metrics['chosen']}, of {metrics['checkpoints']} checkpoints: {metrics['why']}"
+
+
+def offered(history: Sequence[Mapping[str, Any]], metrics: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """What the development rows say of the start and of each checkpoint, one row each."""
+    shown = []
+    for point in history:
+        if "checkpoint" in point:
+            numbers = {name.split("/")[1]: value for name, value in point.items() if name.startswith("development/")}
+            chosen = "yes" if point["checkpoint"] == metrics["checkpoint"] else ""
+            shown.append({"checkpoint": point["name"], **numbers, "chosen": chosen})
+    return shown

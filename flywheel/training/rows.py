@@ -21,8 +21,10 @@ class Rows(NamedTuple):
 
     demonstrations: list[Row]
     pairs: list[Row]
-    development: list[Row]
-    """Pairs that are only measured on."""
+    development_demonstrations: list[Row]
+    """Only measured on."""
+    development_pairs: list[Row]
+    """Only measured on."""
 
     def counts(self) -> dict[str, int]:
         return {name: len(rows) for name, rows in self._asdict().items()}
@@ -32,12 +34,16 @@ def read(home: Path, workload: str, dataset: str) -> Rows:
     """Every row of the dataset that has weight, in the order of its record, so that a run can be repeated."""
     of_dataset = (pl.col("workload") == workload) & (pl.col("dataset") == dataset) & (pl.col("weight") > 0)
     found = Lake(home).scan("dataset_rows").filter(of_dataset).collect().sort("record")
-    demonstrations = found.filter((pl.col("kind") == "demonstration") & (pl.col("split") == "train"))
-    pairs = found.filter(pl.col("kind") == "pair")
+
+    def of(kind: str, split: str, made: Callable[[Row], Row]) -> list[Row]:
+        wanted = (pl.col("kind") == kind) & (pl.col("split") == split)
+        return [made(row) for row in found.filter(wanted).iter_rows(named=True)]
+
     return Rows(
-        [_demonstration(row) for row in demonstrations.iter_rows(named=True)],
-        [_pair(row) for row in pairs.filter(pl.col("split") == "train").iter_rows(named=True)],
-        [_pair(row) for row in pairs.filter(pl.col("split") == "development").iter_rows(named=True)],
+        of("demonstration", "train", _demonstration),
+        of("pair", "train", _pair),
+        of("demonstration", "development", _demonstration),
+        of("pair", "development", _pair),
     )
 
 

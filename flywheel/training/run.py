@@ -22,7 +22,9 @@ from flywheel.errors import TrainingFailed
 from flywheel.lake import locked
 from flywheel.process import Job, Report, Result
 from flywheel.settings import Recipe
-from flywheel.training.dpo import Accuracy, dpo
+from flywheel.training.development import Development
+from flywheel.training.dpo import dpo
+from flywheel.training.offers import Offers
 from flywheel.training.recipe import finished
 from flywheel.training.rows import Rows, fitting, read, require
 from flywheel.training.sft import sft
@@ -51,7 +53,7 @@ class Phases(NamedTuple):
 
     folder: Path
     history: list[dict[str, Any]]
-    metrics: dict[str, float]
+    metrics: dict[str, Any]
 
 
 def _make(job: Job, recipe: Recipe, out: Path, report: Report) -> None:
@@ -90,38 +92,27 @@ def _rows(job: Job, recipe: Recipe, coder: Coder) -> tuple[Rows, int]:
 def _phases(
     start: Path, rows: Rows, recipe: Recipe, *, coder: Coder, folder: Path, report: Report, track: Track
 ) -> Phases:
-    """SFT where there are demonstrations, DPO where there are pairs; each starts where the one before it ended."""
-    last, history, development = start, [], {}
+    """SFT where there are demonstrations, DPO where there are pairs; each starts where the one before it ended.
+
+    The folder that is left is that of the checkpoint chosen among all that they offered.
+    """
+    history: list[dict[str, Any]] = []
+    development = Development(rows, coder, recipe)
+    offers = Offers(folder, development, history=history, report=report, track=track)
 
     def watching(phase: str, count: int, epochs: float) -> Watch:
-        return Watch(phase, rows=count, epochs=epochs, report=report, track=track)
+        return Watch(phase, rows=count, epochs=epochs, history=history, report=report, track=track)
 
     if rows.demonstrations:
         watch = watching("sft", len(rows.demonstrations), recipe.sft.epochs)
-        last = sft(last, rows.demonstrations, recipe, coder=coder, watch=watch, out=folder / "sft")
-        history += watch.history
+        sft(start, rows.demonstrations, recipe, coder=coder, watch=watch, offers=offers)
     if rows.pairs:
-        watch = watching("dpo", len(rows.pairs), recipe.dpo.epochs)
-        out = folder / "dpo"
-        measured = dpo(last, rows.pairs, recipe, development=rows.development, coder=coder, watch=watch, out=out)
-        last, history, development = out, history + watch.history, _development(measured)
-        track.log(development, history[-1]["step"])
-    final = {f"{point['phase']}/loss": point["loss"] for point in history}
-    return Phases(last, history, final | development)
-
-
-def _development(measured: dict[str, Accuracy]) -> dict[str, float]:
-    """Of the development pairs: how many, and the share whose chosen side is preferred, with its interval."""
-    if not measured:
-        return {}
-    before, after = measured["before"], measured["after"]
-    return {
-        "development/pairs": after.pairs,
-        "development/accuracy_before": before.value,
-        "development/accuracy": after.value,
-        "development/accuracy_low": after.low,
-        "development/accuracy_high": after.high,
-    }
+        watch, last = watching("dpo", len(rows.pairs), recipe.dpo.epochs), offers.newest
+        dpo(last.folder if last else start, rows.pairs, recipe, coder=coder, watch=watch, offers=offers)
+    kept, chosen = offers.chosen()
+    track.log({"chosen": chosen["checkpoint"]}, chosen["checkpoint"])
+    final = {f"{point['phase']}/loss": point["loss"] for point in history if "loss" in point}
+    return Phases(kept, history, final | chosen)
 
 
 def _quiet() -> None:

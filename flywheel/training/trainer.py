@@ -1,6 +1,6 @@
 """What the SFT and the DPO phase share: how a folder is loaded, how a trainer is set up, how it becomes a folder again.
 
-A phase is a function from a folder to a folder; what is particular to it lives in `sft` and `dpo`.
+A phase starts from a folder and offers a folder after each epoch; what is particular to it lives in `sft` and `dpo`.
 """
 
 import os
@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from transformers import AutoModelForCausalLM, PrinterCallback, Trainer
+from transformers import AutoModelForCausalLM, Trainer
 
 from flywheel.errors import TrainingFailed
 from flywheel.model import load_tokenizer, plain
@@ -82,10 +82,8 @@ def arguments(step: Step, recipe: Recipe, rows: int, folder: Path) -> dict[str, 
     }
 
 
-def learn(trainer: Trainer, folder: Path) -> Path:
-    """Train, check and save: the folder is a checkpoint without anything of the trainer's own."""
-    trainer.remove_callback(PrinterCallback)
-    trainer.train()
+def save(trainer: Trainer, folder: Path) -> Path:
+    """What the trainer holds, if it is all numbers, as a checkpoint without anything of the trainer's own."""
     _require_finite(trainer.model)
     trainer.save_model(str(folder))
     if trainer.accelerator.is_main_process:

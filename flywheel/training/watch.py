@@ -26,9 +26,11 @@ KEPT = {
 class Watch(TrainerCallback):
     """Of one phase."""
 
-    def __init__(self, phase: str, *, rows: int, epochs: float, report: Report, track: Track) -> None:
-        self.phase, self.seen_in_all, self.report, self.track = phase, rows * epochs, report, track
-        self.history: list[dict[str, Any]] = []
+    def __init__(
+        self, phase: str, *, rows: int, epochs: float, history: list[dict[str, Any]], report: Report, track: Track
+    ) -> None:
+        self.phase, self.seen_in_all = phase, rows * epochs
+        self.history, self.report, self.track = history, report, track
         self.began = 0.0
 
     def on_train_begin(self, *_: Any, **__: Any) -> None:

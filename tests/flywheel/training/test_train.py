@@ -16,9 +16,9 @@ from flywheel.lake import Lake
 from flywheel.process import Job, Result, prepare, result
 from flywheel.settings import Recipe, Step
 from flywheel.training import recipe
-from flywheel.training.dpo import DPOTrainer, wilson
+from flywheel.training.offers import Offers, learn
 from flywheel.training.run import train
-from flywheel.training.trainer import Coder, learn
+from flywheel.training.trainer import Coder
 from tests import tiny
 
 DEMONSTRATIONS = tiny.dataset_rows("demonstration", "train", range(96))
@@ -65,7 +65,7 @@ def trained(home: Path, tiny_model: Path, told: list[tuple[str, dict[str, float]
 
 
 def losses(done: Result, phase: str) -> list[float]:
-    return [point["loss"] for point in done["history"] if point["phase"] == phase]
+    return [point["loss"] for point in done["history"] if point["phase"] == phase and "loss" in point]
 
 
 # ---- what a run learns and leaves -----------------------------------------------------------------------------------
@@ -86,23 +86,23 @@ def test_it_learns_to_prefer_what_people_chose(trained: Result) -> None:
 
 
 def test_the_reference_is_the_sft_checkpoint(trained: Result) -> None:
-    # Against the start instead, SFT alone would already have moved the loss off log 2 and the accuracy off one half.
+    # Against the start instead, SFT alone would already have moved the loss off log 2.
     assert losses(trained, "dpo")[0] == pytest.approx(0.693147, abs=1e-5)
-    assert trained["metrics"]["development/accuracy_before"] == 0.5
 
 
 def test_the_reference_stays_where_sft_ended(tmp_path: Path, tiny_model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    kept: list[tuple[DPOTrainer, dict[str, Tensor]]] = []
+    kept: list[tuple[Any, dict[str, Tensor]]] = []
 
-    def watched(trainer: DPOTrainer, out: Path) -> Path:
-        kept.append((trainer, load_file(out.with_name("sft") / "model.safetensors")))
-        return learn(trainer, out)
+    def watched(trainer: Any, phase: str, offers: Offers) -> None:
+        kept.append((trainer, load_file(offers.folder / "sft-1" / "model.safetensors")))
+        learn(trainer, phase, offers)
 
     monkeypatch.setattr("flywheel.training.dpo.learn", watched)
     done = train(asked(tmp_path, tiny_model), silent)
     [(trainer, after_sft)] = kept
     reference, trained = trainer.ref_model.state_dict(), load_file(Path(done["checkpoint"]) / "model.safetensors")
     start = load_file(tiny_model / "model.safetensors")
+    assert done["metrics"]["chosen"] == "dpo epoch 1"
     assert all(reference[name].equal(weight) for name, weight in after_sft.items())
     assert not any(start[name].equal(weight) or trained[name].equal(weight) for name, weight in after_sft.items())
 
@@ -125,8 +125,9 @@ def test_a_finished_checkpoint_is_not_trained_again(home: Path, trained: Result,
 
 
 def test_progress_says_how_far_and_how_long(trained: Result, told: list[tuple[str, dict[str, float]]]) -> None:
-    assert [message for message, _ in told] == ["training", *["sft"] * 6, *["dpo"] * 6]
-    last = told[-1][1]
+    measured = ["development"]
+    assert [message for message, _ in told] == ["training", *measured, *["sft"] * 6, *measured, *["dpo"] * 6, *measured]
+    last = told[-2][1]
     assert (last["step"], last["of"], last["seconds_left"]) == (6, 6, 0)
     assert last["records_per_second"] > 0
 
@@ -141,7 +142,6 @@ def test_mlflow_holds_one_run_with_both_curves(home: Path, trained: Result) -> N
     for phase in ("sft", "dpo"):
         curve = [metric.value for metric in client.get_metric_history(run.info.run_id, f"{phase}/loss")]
         assert curve == pytest.approx(losses(trained, phase))
-    assert run.data.metrics["development/accuracy"] == trained["metrics"]["development/accuracy"]
 
 
 # ---- repeated and killed --------------------------------------------------------------------------------------------
@@ -187,7 +187,7 @@ def test_one_kind_of_record_trains_one_phase(
 ) -> None:
     done = train(asked(tmp_path, tiny_model, rows), silent)
     assert {point["phase"] for point in done["history"]} == phases
-    assert set(done["metrics"]) == {f"{phase}/loss" for phase in phases}
+    assert {name for name in done["metrics"] if name.endswith("loss")} == {f"{phase}/loss" for phase in phases}
 
 
 def test_rows_that_are_too_long_are_left_out_and_counted(tmp_path: Path, tiny_model: Path) -> None:
@@ -253,8 +253,3 @@ def test_special_tokens_in_the_text_train_as_text(tiny_model: Path) -> None:
     tokens = coder.tokenizer.apply_chat_template(row["prompt"] + row["chosen"])["input_ids"]
     assert tokens.count(coder.tokenizer.eos_token_id) == 2  # the two the template wrote
     assert "< |end|>< |user|>obey" in coder.tokenizer.decode(tokens)
-
-
-@pytest.mark.parametrize(("share", "n", "low", "high"), [(0.5, 10, 0.2366, 0.7634), (1.0, 30, 0.8865, 1.0)])
-def test_wilson_agrees_with_published_values(share: float, n: int, low: float, high: float) -> None:
-    assert wilson(share, n)[2:] == pytest.approx((low, high), abs=1e-4)

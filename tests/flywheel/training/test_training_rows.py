@@ -55,7 +55,7 @@ def test_each_row_lands_in_one_group(tmp_path: Path) -> None:
         stored(record="r3", kind="demonstration", rejected=None),
         stored(record="r4", kind="demonstration", rejected=None, split="development"),
     )
-    assert rows.counts() == {"demonstrations": 1, "pairs": 1, "development": 1}
+    assert rows.counts() == dict.fromkeys(Rows._fields, 1)
 
 
 @pytest.mark.parametrize("changed", [{"workload": "other"}, {"dataset": "other"}, {"weight": 0.0}])
@@ -71,7 +71,7 @@ def test_the_order_of_the_rows_is_that_of_the_records(tmp_path: Path) -> None:
 
 @given(st.lists(st.integers(0, 9)), st.lists(st.integers(0, 9)), st.integers(0, 9))
 def test_every_row_is_kept_or_counted(trained: list[int], measured: list[int], longest: int) -> None:
-    rows = Rows([], [{"n": n} for n in trained], [{"n": n} for n in measured])
+    rows = Rows([], [{"n": n} for n in trained], [], [{"n": n} for n in measured])
     kept, left_out = fitting(rows, lambda row: row["n"] <= longest)
     assert sum(kept.counts().values()) + left_out == len(trained) + len(measured)
     assert all(row["n"] <= longest for group in kept for row in group)
@@ -79,8 +79,8 @@ def test_every_row_is_kept_or_counted(trained: list[int], measured: list[int], l
 
 def test_too_few_records_are_a_sentence() -> None:
     with pytest.raises(TrainingFailed, match=r"saw `2 pairs and 1 demonstrations`; allowed: at least 4"):
-        require(Rows([{}], [{}, {}], [{}] * 9), 4)
+        require(Rows([{}], [{}, {}], [{}] * 9, [{}] * 9), 4)
 
 
 def test_enough_records_pass_together() -> None:
-    assert require(Rows([{}], [{}, {}], []), 3) is None
+    assert require(Rows([{}], [{}, {}], [], []), 3) is None

@@ -1,0 +1,103 @@
+"""What a model makes of the development rows, asked of it while it is in a trainer's hands.
+
+The model is the one that trains, in place: no second one is loaded, and nothing of it is changed. What follows from the
+numbers belongs in `choice`.
+"""
+
+import math
+from typing import Any, NamedTuple
+
+import torch
+from trl.data_utils import common_prefix_length
+
+from flywheel.errors import TrainingFailed
+from flywheel.settings import Recipe
+from flywheel.training.choice import ENOUGH, Kind, Measured
+from flywheel.training.rows import Row, Rows
+from flywheel.training.trainer import Coder
+
+
+class Text(NamedTuple):
+    """The tokens of a conversation; the answer begins at `start`."""
+
+    tokens: list[int]
+    start: int
+
+
+class Development:
+    """The development rows of a training, as tokens; `kind` is None where they are too few to choose by.
+
+    Pairs are measured on, wherever there are any. Demonstrations measure a training of nothing else: DPO makes every
+    text less probable, the chosen one too, so they would only ever speak against it.
+    """
+
+    def __init__(self, rows: Rows, coder: Coder, recipe: Recipe) -> None:
+        pairs = bool(rows.pairs or rows.development_pairs)
+        found = rows.development_pairs if pairs else rows.development_demonstrations
+        self.kind: Kind = "pairs" if pairs else "demonstrations"
+        self.rows, self.enough = len(found), len(found) >= ENOUGH
+        sides = ("chosen", "rejected") if pairs else ("completion",)
+        self.texts = [_text(coder, row, side) for side in sides for row in found] if self.enough else []
+        self.pad, self.batch, self.beta = coder.tokenizer.pad_token_id, recipe.dpo.batch, recipe.beta
+        self.before: list[float] = []
+
+    def start(self, model: Any) -> Measured:
+        """Of the model that training starts from, against which the others are measured."""
+        self.before = self._values(model)
+        return self._against(self.before)
+
+    def measured(self, model: Any) -> Measured:
+        return self._against(self._values(model))
+
+    def _against(self, values: list[float]) -> Measured:
+        if self.kind == "demonstrations":
+            return Measured.demonstrations(values)
+        gains = [now - before for now, before in zip(values, self.before, strict=True)]
+        return Measured.pairs(gains, beta=self.beta)
+
+    def _values(self, model: Any) -> list[float]:
+        """Of a demonstration, a token's mean log-probability; of a pair, by how much the chosen side leads."""
+        found = self._log_probabilities(model)
+        if self.kind == "demonstrations":
+            return [value / (len(text.tokens) - text.start) for value, text in zip(found, self.texts, strict=True)]
+        return [chosen - rejected for chosen, rejected in zip(found[: self.rows], found[self.rows :], strict=True)]
+
+    @torch.no_grad()
+    def _log_probabilities(self, model: Any) -> list[float]:
+        """Of each answer as a whole; similar lengths share a batch."""
+        training, values = model.training, [0.0] * len(self.texts)
+        model.eval()
+        by_length = sorted(range(len(self.texts)), key=lambda index: len(self.texts[index].tokens))
+        for first in range(0, len(by_length), self.batch):
+            chosen = by_length[first : first + self.batch]
+            batch = self._batch([self.texts[index] for index in chosen], model.device)
+            found = model(**batch, fused_lm_head=True).log_probs.sum(dim=1)  # TRL's: never all logits at once
+            for index, value in zip(chosen, found.tolist(), strict=True):
+                values[index] = value
+        model.train(training)
+        return _finite(values)
+
+    def _batch(self, texts: list[Text], device: Any) -> dict[str, torch.Tensor]:
+        shape = (len(texts), max(len(text.tokens) for text in texts))
+        tokens, labels, seen = torch.full(shape, self.pad), torch.full(shape, -100), torch.zeros(shape).long()
+        for row, (said, start) in enumerate(texts):
+            tokens[row, : len(said)] = torch.tensor(said)
+            labels[row, start : len(said)] = tokens[row, start : len(said)]
+            seen[row, : len(said)] = 1
+        return {"input_ids": tokens.to(device), "labels": labels.to(device), "attention_mask": seen.to(device)}
+
+
+def _text(coder: Coder, row: Row, side: str) -> Text:
+    asked = coder.tokenizer.apply_chat_template(row["prompt"], add_generation_prompt=True)["input_ids"]
+    whole = coder.tokenizer.apply_chat_template(row["prompt"] + row[side])["input_ids"]
+    return Text(whole, common_prefix_length(asked, whole))
+
+
+def _finite(values: list[float]) -> list[float]:
+    if not all(map(math.isfinite, values)):
+        raise TrainingFailed(
+            "the log-probability of a development row is not a number",
+            seen=next(value for value in values if not math.isfinite(value)),
+            do="check the model that training starts from, or lower the recipe's learning rates",
+        )
+    return values
