@@ -54,7 +54,8 @@ def won(tmp_path: Path) -> Won:
     lake.replace("checkpoints", pl.DataFrame(made | trained), where)
     verdict = {"candidate": [fingerprint(winner)], "champion": [base.fingerprint], "verdict": ["promote"]}
     numbers = {"gain": [0.1], "low": [0.05], "high": [0.15], "level": [0.03], "items": [90], "users": [30], "look": [1]}
-    scores = {"candidate_score": [0.6], "champion_score": [0.5], "reason": ["better"]}
+    scores = {"candidate_score": [0.6], "champion_score": [0.5], "reason": ["better"], "reasons": [["better"]]}
+    scores |= {"n_needed": [None], "details": ["{}"]}
     lake.replace("verdicts", pl.DataFrame(made | verdict | numbers | scores), where)
     return Won(tmp_path, lake, registry)
 
@@ -78,6 +79,19 @@ def test_a_winner_is_registered_with_its_lineage_and_promoted_once(won: Won) -> 
     moves = won.lake.read("deployments").sort("seen")
     assert moves.select("before", "version", "who").rows() == [(None, "1", "flywheel"), ("1", "2", "policy auto")]
     assert len(won.lake.read("cycles")) == 1
+
+
+def test_the_run_that_trained_it_is_told_once_also_of_a_hold(won: Won) -> None:
+    client = MlflowClient(won.registry.tracking_uri)
+    run_id = client.create_run(won.registry.experiment("drafts")).info.run_id
+    trained = won.lake.read("checkpoints").with_columns(mlflow_run=pl.lit(run_id))
+    held = won.lake.read("verdicts").with_columns(verdict=pl.lit("hold"))
+    where = {"workload": ["drafts"], "cycle": [1]}
+    won.lake.replace("checkpoints", trained, where)
+    won.lake.replace("verdicts", held, where)
+    assert won.conclude()["registered"] is won.conclude()["registered"] is None
+    assert client.get_run(run_id).data.tags["gate.verdict"] == "hold"
+    assert [each.value for each in client.get_metric_history(run_id, "gate/gain")] == [0.1]
 
 
 def test_by_default_a_person_promotes(won: Won) -> None:
