@@ -6,7 +6,7 @@ that belongs in `routes`; whether a candidate passes is decided by its score, an
 """
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -15,7 +15,9 @@ import polars as pl
 from rapidfuzz.distance import Levenshtein
 
 from flywheel.gate.ratios import Estimate, difference, ratio, share
-from flywheel.gate.score import agreement, share_passed, words
+from flywheel.gate.scorers.checks import share_passed
+from flywheel.gate.scorers.refusal import refuses
+from flywheel.gate.scorers.sent import agreement, words
 from flywheel.settings import Check, Endpoint, Policy, Prices
 
 OUTCOMES = ("success", "correction", "error", "refusal", "nothing")
@@ -31,8 +33,6 @@ SCHEMA = {
     "cost": pl.Float64,
     "success": pl.Boolean,
 }
-FREE = Endpoint(url="", model="")
-"""A model of our own, which no endpoint prices."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,18 +59,20 @@ def outcomes(
     *,
     checks: Sequence[Check],
     policy: Policy,
-    refuses: Callable[[str], bool],
-    endpoint: Endpoint = FREE,
+    endpoint: Endpoint | None = None,
 ) -> pl.DataFrame:
-    """One row an item, in the order of their ids; nulls where there is no answer, or no count of tokens to price."""
+    """One row an item, in the order of their ids; nulls where there is no answer, or no count of tokens to price.
+
+    `endpoint` prices requests; a model of our own has none.
+    """
     told = {row["item"]: row for row in answers.iter_rows(named=True)}
     rows = []
     for item in items.sort("item").iter_rows(named=True):
         row = {key: item[key] for key in ("item", "user", "slice")}
         if (answer := told.get(item["item"])) is not None:
             prices = policy.slices.get(item["slice"], policy.prices)
-            row |= _outcome(item, answer["text"], checks, policy.success, prices, refuses)
-            row["request"] = _request(answer, endpoint)
+            row |= _outcome(item, answer["text"], checks, policy.success, prices)
+            row["request"] = _request(answer, endpoint) if endpoint else 0.0
             row["cost"] = None if row["request"] is None else row["people"] + row["request"]
         rows.append(row)
     return pl.DataFrame(rows, schema=SCHEMA, orient="row")
@@ -138,7 +140,6 @@ def _outcome(
     checks: Sequence[Check],
     enough: float,
     prices: Prices,
-    refuses: Callable[[str], bool],
 ) -> dict[str, Any]:
     """What becomes of one answer. Nobody corrects at more than it takes to do the work by hand."""
     if not text.strip():

@@ -1,7 +1,7 @@
 """MLflow: versions with lineage, the aliases `challenger` and `champion`, and what was seen of them.
 
-`store` is MLflow itself; `conclude` acts on a verdict; `deployments` keeps the moves of the alias. Which model is
-better is decided in `flywheel.gate`, never here.
+`store` is MLflow itself; `conclude` acts on a verdict; `noted` tells its run of it; `deployments` keeps the moves of
+the alias. Which model is better is decided in `flywheel.gate`, never here.
 """
 
 from flywheel.registry.conclude import conclude, fail, void

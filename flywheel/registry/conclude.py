@@ -7,6 +7,7 @@ import polars as pl
 
 from flywheel.lake import Lake
 from flywheel.registry.deployments import observe
+from flywheel.registry.noted import note
 from flywheel.registry.store import Registry
 from flywheel.settings import Settings
 
@@ -26,6 +27,7 @@ def conclude(
         "registered": None,
         "run": run,
     }
+    note(registry, verdict, _of_cycle(lake, "checkpoints", verdict)["mlflow_run"])
     if verdict["verdict"] == "promote":
         row |= _promote(lake, registry, settings, verdict, dataset, run)
     observe(lake, registry, [workload])

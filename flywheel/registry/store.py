@@ -7,6 +7,7 @@ under one lock. Deciding what deserves to be registered belongs in `flywheel.gat
 
 import logging
 import os
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -117,6 +118,31 @@ class Registry:
         """From now on this version serves; the one before keeps its tags and can be promoted again."""
         with self._locked():
             return self._promoted(self._get(workload, version), who=who, why=why)
+
+    def annotate(
+        self,
+        workload: str,
+        run_id: str,
+        *,
+        metrics: Mapping[str, float],
+        tags: Mapping[str, str],
+        artifact: Path | None,
+        mark: tuple[str, str],
+    ) -> bool:
+        """Tell a run more than its training did; the tag `mark` comes last, and whoever finds it has nothing to do."""
+        from mlflow.entities import Metric, RunTag
+
+        with self._locked():
+            found = self._client.search_runs([self.experiment(workload)], f"attributes.run_id = '{run_id}'")
+            if not found or found[0].data.tags.get(mark[0]) == mark[1]:
+                return False
+            if artifact is not None:
+                self._client.log_artifact(run_id, str(artifact), "gate")
+            now, before = int(time.time() * 1000), found[0].data.metrics
+            new = [Metric(name, value, now, 0) for name, value in metrics.items() if before.get(name) != value]
+            self._client.log_batch(run_id, metrics=new, tags=[RunTag(name, value) for name, value in tags.items()])
+            self._client.set_tag(run_id, *mark)
+            return True
 
     def experiment(self, workload: str) -> str:
         """The id of the experiment that holds the workload's runs and models; everything in it lies below home."""

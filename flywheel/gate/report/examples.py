@@ -45,6 +45,8 @@ def chosen(pairs: pl.DataFrame, candidate: Mapping[str, str], champion: Mapping[
 
 def against(answer: str, sent: str) -> Html:
     """The answer, with what people would have had to strike out and what to add to make it what they sent."""
+    if not answer.strip():
+        return short(answer)
     words, wanted = _words(answer), _words(sent)
     steps = Levenshtein.opcodes(_plain(words), _plain(wanted))
     if sum(step.src_end - step.src_start for step in steps if step.tag == "equal") < KEPT * len(words):

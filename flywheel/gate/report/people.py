@@ -88,7 +88,9 @@ def doubts(told: Told) -> list[str]:
         "forgetting": "Nobody measured what it forgot.",
         "guards": "No other scorer guards it.",
     }
-    return said + [sentence for key, sentence in missing.items() if not told.details.get(key)]
+    sealed = told.details.get("sealed")
+    known = {**told.details, "sealed": sealed and not (isinstance(sealed, Mapping) and sealed.get("opened") is False)}
+    return said + [sentence for key, sentence in missing.items() if not known.get(key)]
 
 
 def examples(told: Told) -> Html:

@@ -127,5 +127,5 @@ def _sample(look: str) -> Html:
         span = tag("line", x1=2, x2=24, y1=8, y2=8, class_=f"span {name}")
         drawn = join(span, tag("circle", cx=13, cy=8, r=5, class_=look))
     else:
-        drawn = tag("rect", x=2, y=2, width=22, height=12, class_=f"part {look}")
+        drawn = tag("rect", x=2, y=2, width=22, height=12, class_=look)
     return tag("svg", drawn, width=26, height=16, class_="sample", aria_hidden="true")

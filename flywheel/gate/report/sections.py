@@ -17,6 +17,12 @@ MEANS = {
 FEW = 30
 """Slices with fewer items are named, and their numbers left out: they would be noise."""
 MOST_ROWS = 100
+LABELS = {
+    "alpha": "alpha of this look",
+    "left": "share of the budget left",
+    "raw": "mean gain, nothing taken out",
+    "slope": "what the control takes out, by its unit",
+}
 
 
 def head(told: Told) -> Html:
@@ -133,11 +139,39 @@ def beside(told: Told) -> Html:
         "sealed": ("Sealed set", "Not opened: it is opened only for a candidate that has won on the other items."),
         "control": ("Control", "No control: the score is not a judge's."),
     }
+    shown = {"guards": _guards, "sealed": _sealed}
     parts = [
-        join(tag("h3", title), anything(told.details[key]) if told.details.get(key) else tag("p", missing))
+        join(
+            tag("h3", title),
+            shown.get(key, anything)(told.details[key]) if told.details.get(key) else tag("p", missing),
+        )
         for key, (title, missing) in asked.items()
     ]
     return section("Beside the score", *parts)
+
+
+def _guards(guards: Any) -> Html:
+    """Each with its gain, its margin and its holes."""
+    if not isinstance(guards, Mapping) or not all(isinstance(each, Mapping) for each in guards.values()):
+        return anything(guards)
+    rows: list[list[Part]] = [
+        [name, between(*ends(found), signed=True), *(_cell(found.get(key)) for key in ("margin", "items", "holes"))]
+        for name, found in guards.items()
+    ]
+    head = ["scorer", "gain, positive is better", "may be worse by", "n", "holes"]
+    return table(head, rows)
+
+
+def _sealed(sealed: Any) -> Html:
+    """Whether it was opened, and where it points."""
+    if not isinstance(sealed, Mapping) or "opened" not in sealed:
+        return anything(sealed)
+    if not sealed["opened"]:
+        asked, wanted = sealed.get("asked") or 0, sealed.get("wanted") or 0
+        few = f" There is none yet: it takes {wanted:,} items." if asked < wanted else ""
+        return tag("p", "Not opened: it is opened only for a candidate that has won on the other items.", few)
+    said = between(*ends(sealed), signed=True)
+    return tag("p", f"Opened for this candidate: gain {said}, n = {_cell(sealed.get('items'))}.")
 
 
 def spent(told: Told) -> Html:
@@ -186,7 +220,7 @@ def _said(row: Mapping[str, Any]) -> str:
 
 
 def _name(key: Any) -> str:
-    return str(key).replace("_", " ")
+    return LABELS.get(str(key), str(key).replace("_", " "))
 
 
 def _cell(value: Any) -> str:

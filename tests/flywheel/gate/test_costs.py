@@ -21,10 +21,6 @@ CHECKS = (Check(name="no-numbers", forbids=r"\d"),)
 HOSTED = Endpoint(url="http://127.0.0.1:1/v1", model="m", price_in=2.0, price_out=8.0)
 
 
-def refuses(text: str) -> bool:
-    return text.startswith("I cannot")
-
-
 def one_item(**columns: Any) -> pl.DataFrame:
     return eval_items(1, 1).with_columns(pl.lit(value).alias(name) for name, value in columns.items())
 
@@ -39,7 +35,7 @@ def answers(texts: dict[str, str], tokens: tuple[int | None, int | None] = (None
 
 def outcome(text: str, reference: str = REFERENCE, policy: Policy = POLICY, **columns: Any) -> dict[str, Any]:
     items = one_item(reference=reference, **columns)
-    found = costs.outcomes(items, answers({"i0000": text}), checks=CHECKS, policy=policy, refuses=refuses)
+    found = costs.outcomes(items, answers({"i0000": text}), checks=CHECKS, policy=policy)
     return found.row(0, named=True)
 
 
@@ -84,7 +80,7 @@ def test_a_slice_has_its_own_prices() -> None:
 
 def test_a_request_is_priced_by_its_tokens_and_an_unknown_count_is_a_hole() -> None:
     items, said = one_item(reference=REFERENCE), {"i0000": REFERENCE}
-    options: Any = {"checks": CHECKS, "policy": POLICY, "refuses": refuses}
+    options: Any = {"checks": CHECKS, "policy": POLICY}
     counted = costs.outcomes(items, answers(said, (1000, 500)), endpoint=HOSTED, **options)
     assert counted["cost"].item() == pytest.approx((1000 * 2 + 500 * 8) / 1e6)
     own = costs.outcomes(items, answers(said, (1000, 500)), **options)
@@ -96,7 +92,7 @@ def test_a_request_is_priced_by_its_tokens_and_an_unknown_count_is_a_hole() -> N
 def priced(right: dict[str, float], policy: Policy = POLICY) -> tuple[pl.DataFrame, dict[str, pl.DataFrame]]:
     items = eval_items(60, 5)
     said = {name: answers(model(items, right=share, seed=1)) for name, share in right.items()}
-    options: Any = {"checks": (), "policy": policy, "refuses": refuses}
+    options: Any = {"checks": (), "policy": policy}
     return items, {name: costs.outcomes(items, each, **options) for name, each in said.items()}
 
 

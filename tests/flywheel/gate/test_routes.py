@@ -29,7 +29,7 @@ def contender(name: str, wrong: dict[str, int], *, price: float = 0.0, holes: in
     told = pl.DataFrame({"item": list(texts), "text": list(texts.values())})
     told = told.with_columns(tokens_in=pl.lit(1000), tokens_out=pl.lit(0), seconds=None)
     endpoint = Endpoint(url="http://127.0.0.1:1", model="m", price_in=1000 * price)
-    found = costs.outcomes(ITEMS, told, checks=(), policy=POLICY, refuses=lambda text: False, endpoint=endpoint)
+    found = costs.outcomes(ITEMS, told, checks=(), policy=POLICY, endpoint=endpoint)
     return Contender(model=name, kind="endpoint" if price else "own", outcomes=found)
 
 
