@@ -23,7 +23,8 @@ def items(path: Path) -> pl.DataFrame:
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
-        raise BadInput("the capability file cannot be read", seen=f"{path}: {error}", do="mend gate.capability") from None
+        what, seen = "the capability file cannot be read", f"{path}: {error}"
+        raise BadInput(what, seen=seen, do="mend gate.capability") from None
     rows = [_item(line, f"{path.name} line {number}") for number, line in enumerate(lines, start=1) if line.strip()]
     if not rows:
         raise BadInput("the capability file holds no item", seen=path, allowed=ALLOWED, do="mend gate.capability")
@@ -46,7 +47,8 @@ def _item(line: str, where: str) -> dict[str, Any]:
         prompt, matches = told["prompt"], told["matches"]
         re.compile(matches)
     except (ValueError, KeyError, TypeError, re.error) as error:
-        raise BadInput(f"{where} is no capability item ({error})", seen=line[:80], allowed=ALLOWED, do="mend it") from None
+        what = f"{where} is no capability item ({error})"
+        raise BadInput(what, seen=line[:80], allowed=ALLOWED, do="mend it") from None
     messages = [{"role": "user", "content": prompt}] if isinstance(prompt, str) else prompt
     content = json.dumps([messages, matches])
     name = f"capability-{hashlib.sha256(content.encode()).hexdigest()[:16]}"

@@ -51,7 +51,7 @@ def ask(desk: Desk, items: pl.DataFrame, models: dict[str, Path], run: Run) -> N
 
 
 def judge_cycle(desk: Desk, items: pl.DataFrame, models: dict[str, Path], *, champion: str, run: Run) -> Judged:
-    """The verdict on the workload's latest checkpoint against this champion; `items` are of the roles eval and sealed."""
+    """The verdict on the workload's latest checkpoint against this champion; `items` are eval and sealed ones."""
     lake, workload, gate = desk.lake, desk.workload, desk.rules.gate
     trained = _trained(lake, workload)
     candidate = trained["fingerprint"] or champion
@@ -64,9 +64,8 @@ def judge_cycle(desk: Desk, items: pl.DataFrame, models: dict[str, Path], *, cha
     asked = items.filter(pl.col("role") == "eval")
     primary, why_not = bench.primary(asked)
     verdicts = lake.read("verdicts")
-    look = look_at(
-        items=items, primary=primary, trial=trial, looks=lake.read("looks"), verdicts=verdicts, gate=gate, broken=why_not
-    )
+    known = {"looks": lake.read("looks"), "verdicts": verdicts}
+    look = look_at(items=items, primary=primary, trial=trial, gate=gate, broken=why_not, **known)
     if look and look.is_new:
         _write(lake, "looks", look.row, {"workload": [workload], "look": [look.look]})
     judged = judge(
@@ -153,9 +152,7 @@ def _sealed(bench: Bench, items: pl.DataFrame, judged: Judged) -> Judged:
     _ask(desk, opened.select("item", "prompt"), bench.models, bench.run)
     scored, why_not = bench.primary(opened)
     told = [*why_not, *bench.faults(opened)]
-    return confirmed(
-        judged, items=items, scored=scored, looks=desk.lake.read("looks"), faults=told, gate=bench.gate
-    )
+    return confirmed(judged, items=items, scored=scored, looks=desk.lake.read("looks"), faults=told, gate=bench.gate)
 
 
 def _priced(bench: Bench, items: pl.DataFrame, judged: Judged) -> Judged:

@@ -12,7 +12,8 @@ import polars as pl
 
 from flywheel.checkpoint import endpoint_folder, fingerprint
 from flywheel.errors import BadInput
-from flywheel.gate import costs, stage
+from flywheel.gate import costs
+from flywheel.gate.asking import decoding
 from flywheel.gate.report import Told
 from flywheel.gate.routes import Contender, table
 from flywheel.gate.scorers import sent
@@ -78,7 +79,7 @@ def _items(lake: Lake, workload: str, eval_set: str) -> pl.DataFrame:
 
 
 def _answers(lake: Lake, model: str, rules: Workload) -> pl.DataFrame:
-    return lake.read("answers").filter(model=model, decoding=stage.decoding(rules.gate))
+    return lake.read("answers").filter(model=model, decoding=decoding(rules.gate))
 
 
 def _outcomes(

@@ -10,6 +10,7 @@ import polars as pl
 
 from flywheel.gate.pairing import Scored, Trial
 from flywheel.gate.sanity import faults
+from flywheel.gate.scorers.rows import answered
 from flywheel.gate.scorers.sent import score
 from flywheel.gate.verdict import Judged, judge
 from flywheel.lake import validated
@@ -77,14 +78,14 @@ def judged(
     """The verdict on a model's answers; `named` changes the trial, `beside` is more evidence."""
     asked = items.filter(role="eval")
     sent = dict(asked.select("item", "reference").iter_rows())
-    answered = [item for item in sorted(sent) if item in new and item in old]
+    both = [item for item in sorted(sent) if item in new and item in old]
     return judge(
         items=items,
         primary=scored(asked, new, old, checks),
         trial=trial(**named),
         looks=Looks.create_empty() if looks is None else looks,
         verdicts=Verdicts.create_empty() if verdicts is None else verdicts,
-        faults=faults(*([texts[item] for item in answered] for texts in (new, old, sent))),
+        faults=faults(*([texts[item] for item in both] for texts in (new, old, sent))),
         gate=gate or Gate(),
         **(beside or {}),
     )
@@ -96,7 +97,7 @@ def trial(**named: Any) -> Trial:
 
 
 def scored(items: pl.DataFrame, new: dict[str, str], old: dict[str, str], checks: tuple[Check, ...] = ()) -> Scored:
-    return Scored(candidate=score(items, new, checks), champion=score(items, old, checks))
+    return Scored(candidate=score(items, answered(new), checks), champion=score(items, answered(old), checks))
 
 
 def scores(values: list[float | None], users: list[str] | None = None, **columns: Any) -> pl.DataFrame:
