@@ -48,15 +48,15 @@ class Offers:
 
     def add(self, trainer: Trainer, phase: str, *, epoch: float, step: int) -> None:
         """What the trainer holds now."""
-        folder = save(trainer, self.folder / f"{phase}-{epoch:g}")
-        measured = self.development.measured(trainer.model) if self.development.enough else None
         number, earlier = 1 + (self.newest.number if self.newest else 0), (self.kept, self.newest)
+        folder = save(trainer, self.folder / f"{phase}-{number}")
+        measured = self.development.measured(trainer.model) if self.development.enough else None
         self.newest = Offer(number, f"{phase} epoch {epoch:g}", folder, measured)
         if self._is_better(self.newest):
             self.kept = self.newest
         if trainer.accelerator.is_main_process:
-            for folder in {offer.folder for offer in earlier if offer and offer is not self.kept}:
-                shutil.rmtree(folder)
+            for dropped in {offer.folder for offer in earlier if offer and offer is not self.kept}:
+                shutil.rmtree(dropped)
         if measured:
             point = {"phase": phase, "step": step, "checkpoint": number, "name": self.newest.name}
             self._tell(point, measured)
