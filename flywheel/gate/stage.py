@@ -72,12 +72,10 @@ def judge_cycle(lake: Lake, workload: str, rules: Workload, champion: str) -> Ju
         candidate=candidate,
         champion=champion,
     )
-    verdicts = lake.read("verdicts")
-    look = look_at(
-        items=items, primary=primary, trial=trial, looks=lake.read("looks"), verdicts=verdicts, gate=rules.gate
-    )
-    if look and look.is_new:
-        with lake.writing():
+    with lake.writing():  # no other look may come between reading the ledger and writing this one
+        looks, verdicts = lake.read("looks"), lake.read("verdicts")
+        look = look_at(items=items, primary=primary, trial=trial, looks=looks, verdicts=verdicts, gate=rules.gate)
+        if look and look.is_new:
             lake.replace("looks", look.row, {"workload": [workload], "look": [look.look]})
     judged = judge(
         items=items,
