@@ -13,7 +13,7 @@ import polars as pl
 
 from flywheel.gate.compare import compare, estimate
 from flywheel.gate.decide import Evidence, confirm, decide
-from flywheel.gate.ledger import Look, next_look
+from flywheel.gate.ledger import Look, next_look, spend
 from flywheel.settings import Gate
 from flywheel.tables import Looks
 
@@ -104,6 +104,15 @@ def coverage(users: int, seed: int = 5) -> Share:
     return Share(hits, REPETITIONS)
 
 
+def skewed(users: int, *, look: int, seed: int = 5) -> Share:
+    """Candidates equal on average, most users a little better off, few much worse, that seem to be better."""
+    rng, alpha = np.random.default_rng(seed), spend(look, GATE.alpha)
+    found = (
+        estimate(np.exp(0.5) - rng.lognormal(0, 1, users), np.arange(users), alpha=alpha) for _ in range(REPETITIONS)
+    )
+    return Share(sum(each.low > 0 for each in found), REPETITIONS)
+
+
 def table() -> Iterator[str]:
     """Every figure of `docs/results.md`, a line each."""
     yield f"a false promotion in 20 idle cycles, the same items: {false_promotions(fresh=0, sealed=False)}"
@@ -113,3 +122,5 @@ def table() -> Iterator[str]:
         yield f"power at look {look}, alpha {looks_of(fresh=EIGHTH)[look - 1].alpha:.4f}: {power(look=look)}"
     for users in (50, 100, 200, 500):
         yield f"coverage, {users} users: {coverage(users)}"
+    for users in (50, 200, 800):
+        yield f"skewed, {users} users, look 1, alpha {spend(1, GATE.alpha):.4f}: {skewed(users, look=1)}"

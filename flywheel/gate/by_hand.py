@@ -146,17 +146,19 @@ def _mismatches(champion: pl.DataFrame, candidate: pl.DataFrame) -> list[str]:
     if ("eval_hash" in champion.columns) != ("eval_hash" in candidate.columns):
         found.append("only one of the files has an eval_hash: whether both are of the same eval set cannot be known")
     both = champion.join(candidate, on="item_id", suffix="_other")
-    told = {"eval_hash": "other eval hashes", "user_id": "other users", "slice": "other slices"}
-    for name, word in told.items():
+    for name, word in (("eval_hash", "other eval hashes"), ("user_id", "other users"), ("slice", "other slices")):
         if f"{name}_other" in both.columns:
             count = len(both.filter(pl.col(name).ne_missing(pl.col(f"{name}_other"))))
             if count:
                 found.append(f"{count} of {len(both)} items have {word} in the two files: they are never compared")
     if both.is_empty() and len(champion) and len(candidate):
         found.append("the two files have no item in common: they are not of the same eval set")
-    same = ["item_id", "score", *({"output"} & set(champion.columns) & set(candidate.columns))]
+    told = _outputs(champion, candidate)
+    same = ["item_id", "score", *(["output"] if told else [])]
     if len(champion) and champion.select(same).sort(same).equals(candidate.select(same).sort(same)):
         found.append(SAME)
+    elif told and both["output"].count() and both["output"].equals(both["output_other"]):
+        found.append("every output is the same in both files and the scores are not: they are of other answers")
     return found
 
 

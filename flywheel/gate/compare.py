@@ -1,7 +1,8 @@
 """Two models on the same items: the paired gain, and how sure we are of it.
 
 Items of one user are not independent, so the error is that of users, not of items (the cluster-robust sandwich) and its
-reach is Student's t with one degree of freedom less than there are users. A control, such as the difference in length,
+reach is Student's t with one degree of freedom less than there are users, farther on the side where users are skewed:
+small gains for most and rare great losses are no gain. A control, such as the difference in length,
 is taken out by a least-squares line: what remains is the gain where the control is zero. The numbers belong here; what
 follows from them belongs in `decide`.
 """
@@ -81,10 +82,27 @@ def compare(pairs: pl.DataFrame, *, alpha: float) -> Comparison | None:
 def estimate(gains: np.ndarray, users: np.ndarray, *, alpha: float, control: np.ndarray | None = None) -> Estimate:
     """The gain and its interval from one number an item; `users` says whose it is, counted from zero."""
     gain, slope, pull = _line(gains, control)
-    many = int(users.max()) + 1
-    error = sqrt(many / (many - 1) * np.sum(np.bincount(users, weights=pull) ** 2)) if many > 1 else inf
-    reach = float(_student(alpha, many - 1)) * error if isfinite(error) else inf  # one user says nothing of others
-    return Estimate(gain, error, gain - reach, gain + reach, slope)
+    by_user = np.bincount(users, weights=pull)
+    many, square = len(by_user), float(np.mean(by_user**2))
+    if many < 2 or not isfinite(square):  # one user says nothing of others
+        return Estimate(gain, inf, -inf, inf, slope)
+    error = many * sqrt(square / (many - 1))
+    skew = float(np.mean(by_user**3)) / square**1.5 if square > 0 else 0.0
+    below, above = (float(reach) for reach in _reaches(alpha, np.array(many), np.array(skew)))
+    return Estimate(gain, error, gain - below * error, gain + above * error, slope)
+
+
+def _reaches(alpha: float, users: np.ndarray, skew: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """How many errors below and above the gain its bounds lie: Student's t, and where the mean of so many users is
+    skewed, farther on that side (Hall's transformation, 1992), never nearer on the other.
+    """
+    reach = _student(alpha, np.maximum(users - 1, 1))
+
+    def farther(lean: np.ndarray) -> np.ndarray:
+        lean = np.where(np.abs(lean) < 1e-9, 1e-9, lean)
+        return np.maximum(reach, 3 / lean * (np.cbrt(1 + lean * (reach - lean / 6)) - 1))
+
+    return farther(skew / np.sqrt(users)), farther(-skew / np.sqrt(users))
 
 
 def _line(gains: np.ndarray, control: np.ndarray | None) -> tuple[float, float, np.ndarray]:
@@ -115,9 +133,9 @@ def by_slice(pairs: pl.DataFrame, *, tested_from: int, slope: float = 0.0) -> pl
         pl.col("gain", "score", "score_champion").sort_by("item").sum(), items=pl.len()
     )
     mean = pl.col("gain").sum().over("slice") / pl.col("items").sum().over("slice")
-    square = ((pl.col("gain") - mean * pl.col("items")) ** 2).alias("square")
-    told = users.sort("slice", "user").with_columns(square).group_by("slice", maintain_order=True)
-    sums = told.agg(pl.col("gain", "score", "score_champion", "square", "items").sum(), users=pl.len())
+    off = pl.col("gain") - mean * pl.col("items")
+    told = users.sort("slice", "user").with_columns(square=off**2, cube=off**3).group_by("slice", maintain_order=True)
+    sums = told.agg(pl.col("gain", "score", "score_champion", "square", "cube", "items").sum(), users=pl.len())
     return _numbered(sums.with_columns(pl.col("gain", "score", "score_champion") / pl.col("items")), tested_from)
 
 
@@ -125,15 +143,17 @@ def _numbered(means: pl.DataFrame, tested_from: int) -> pl.DataFrame:
     """Intervals and evidence of harm beside the mean gain of each slice."""
     from scipy.special import stdtr
 
-    gain, items, users = (means[name].to_numpy().astype(float) for name in ("gain", "items", "users"))
+    columns = ("gain", "items", "users", "square", "cube")
+    gain, items, users, square, cube = (means[name].to_numpy().astype(float) for name in columns)
     with np.errstate(divide="ignore", invalid="ignore"):
-        error = np.where(users > 1, np.sqrt(users / (users - 1) * means["square"].to_numpy()) / items, inf)
-        reach = np.where(users > 1, _student(SLICE_ALPHA / 2, np.maximum(users - 1, 1)) * error, inf)
+        error = np.where(users > 1, np.sqrt(users / (users - 1) * square) / items, inf)
+        skew = np.where(square > 0, np.sqrt(users) * cube / square**1.5, 0.0)
+        below, above = (np.where(users > 1, reach * error, inf) for reach in _reaches(SLICE_ALPHA / 2, users, skew))
         chance = np.where(error > 0, stdtr(np.maximum(users - 1, 1), gain / error), np.where(gain < 0, 0.0, 1.0))
     tested = items >= tested_from
     harm = np.full(len(items), np.nan)
     harm[tested] = holm(np.where(users > 1, chance, 1.0)[tested])
-    numbers = {"gain": gain, "low": gain - reach, "high": gain + reach, "level": np.full(len(items), 1 - SLICE_ALPHA)}
+    numbers = {"gain": gain, "low": gain - below, "high": gain + above, "level": np.full(len(items), 1 - SLICE_ALPHA)}
     shown = pl.when(pl.col("items") >= SHOWN_ITEMS)
     return means.select(
         "slice",

@@ -63,11 +63,13 @@ def judge_cycle(desk: Desk, items: pl.DataFrame, models: dict[str, Path], *, cha
     bench = Bench(desk, trial, models, run)
     asked = items.filter(pl.col("role") == "eval")
     primary, why_not = bench.primary(asked)
-    verdicts = lake.read("verdicts")
-    known = {"looks": lake.read("looks"), "verdicts": verdicts}
-    look = look_at(items=items, primary=primary, trial=trial, gate=gate, broken=why_not, **known)
-    if look and look.is_new:
-        _write(lake, "looks", look.row, {"workload": [workload], "look": [look.look]})
+    with lake.writing():  # no other look may come between reading the ledger and writing this one
+        looks, verdicts = lake.read("looks"), lake.read("verdicts")
+        look = look_at(
+            items=items, primary=primary, trial=trial, looks=looks, verdicts=verdicts, gate=gate, broken=why_not
+        )
+        if look and look.is_new:
+            lake.replace("looks", look.row, {"workload": [workload], "look": [look.look]})
     judged = judge(
         items=items,
         primary=primary,

@@ -59,6 +59,15 @@ def test_without_users_each_item_is_its_own_and_without_slices_there_is_one() ->
     assert any("nobody looked at the answers" in reason for reason in told["reasons"])
 
 
+@pytest.mark.parametrize("column", ["user_id", "slice", "output"])
+def test_what_only_one_file_has_or_neither_fills_is_no_reason(column: str) -> None:
+    for champion in (CHAMPION.drop(column), CHAMPION):
+        for candidate in (BETTER.drop(column), BETTER):
+            assert judged(champion, candidate, Gate())["verdict"] == "promote"
+    nothing = pl.lit(None, dtype=pl.String).alias(column)
+    assert judged(CHAMPION.with_columns(nothing), BETTER.with_columns(nothing), Gate())["verdict"] == "promote"
+
+
 def test_one_file_may_say_whose_the_items_are() -> None:
     told = judged(CHAMPION, BETTER.drop("user_id", "slice"), Gate())
     assert (told["users"], len(told["slices"])) == (150, 3)
@@ -77,6 +86,7 @@ HOLES = pl.when(pl.int_range(pl.len()) >= 16).then("score").alias("score")
         pytest.param(CHAMPION, BETTER.drop("eval_hash"), "only one of the files has an eval_hash", id="no hash"),
         pytest.param(CHAMPION, BETTER.with_columns(NAN), "1 scores of the candidate are no finite", id="nan"),
         pytest.param(CHAMPION.with_columns(NAN), BETTER, "1 scores of the champion are no finite", id="champion nan"),
+        pytest.param(CHAMPION, BETTER.with_columns(CHAMPION["output"]), "they are of other answers", id="stale cache"),
         pytest.param(CHAMPION, BETTER.head(150), "150 of 300 items lack a score", id="half missing"),
         pytest.param(CHAMPION, BETTER.with_columns(HOLES), "16 of 300 items lack a score", id="crashed scorer"),
         pytest.param(CHAMPION, pl.concat([BETTER, BETTER]), "300 items have more than one score", id="doubled"),

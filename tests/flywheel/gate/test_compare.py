@@ -7,6 +7,7 @@ import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.special import stdtrit
 
 from flywheel.gate.compare import Comparison, by_slice, compare, estimate, holm, length_control
 from flywheel.gate.ledger import spend
@@ -244,6 +245,24 @@ def test_twenty_equal_candidates_hardly_ever_win(users: int) -> None:
 
     false = sum(any(wins(look) for look in range(1, 21)) for _ in range(150))
     assert false / 150 <= 0.07
+
+
+def test_small_gains_for_most_and_rare_great_losses_are_no_gain() -> None:
+    """Equal on average, one user in twenty far worse off: Student's t alone is wrong four times as often as allowed."""
+    rng = np.random.default_rng(1)
+    draws = (np.where(rng.random(200) < 0.05, -0.95, 0.05) for _ in range(1_000))
+    told = [estimate(gains, np.arange(200), alpha=0.0152) for gains in draws]
+    assert sum(each.gain - 2.18 * each.error > 0 for each in told) / 1_000 > 0.04
+    assert sum(each.low > 0 for each in told) / 1_000 <= 0.0152
+
+
+@settings(max_examples=50, deadline=None)
+@given(gains=st.lists(st.floats(min_value=-1, max_value=1), min_size=2, max_size=30))
+def test_skewness_only_ever_widens(gains: list[float]) -> None:
+    told = estimate(np.array(gains), np.arange(len(gains)), alpha=0.025)
+    reach = -stdtrit(len(gains) - 1, 0.025) * told.error
+    assert told.low <= told.gain - reach
+    assert told.high >= told.gain + reach
 
 
 def test_the_items_said_to_be_needed_are_enough_four_times_out_of_five() -> None:

@@ -13,7 +13,8 @@ import pytest
 
 from flywheel.checkpoint import endpoint_folder, fingerprint
 from flywheel.errors import BadInput
-from flywheel.gate import report, routes, stage, telling
+from flywheel.gate import report, routes, telling
+from flywheel.gate.asking import decoding
 from flywheel.lake import Lake
 from flywheel.settings import Endpoint, Gate, Policy, Scorer, Workload
 from tests.flywheel.gate.workbench import eval_items, model
@@ -35,7 +36,7 @@ base_model = "none"
 
 def answer(lake: Lake, name: str, texts: dict[str, str]) -> None:
     rows = pl.DataFrame({"item": list(texts), "text": list(texts.values())}).with_columns(
-        model=pl.lit(name), decoding=pl.lit(stage.decoding(RULES.gate)), tokens_in=10, tokens_out=100, seconds=0.5
+        model=pl.lit(name), decoding=pl.lit(decoding(RULES.gate)), tokens_in=10, tokens_out=100, seconds=0.5
     )
     lake.replace("answers", rows, {"model": [name]})
 
