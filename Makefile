@@ -8,7 +8,7 @@ export FLYWHEEL_HOME ?= $(CURDIR)/.flywheel
 export DAGSTER_HOME := $(CURDIR)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-slow check format bench bench-derive bench-gate ui constraints
+.PHONY: help setup demo test test-slow check format bench bench-derive bench-gate bench-generate ui constraints
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -55,6 +55,9 @@ bench-derive: setup  ## from events to records beside named peers: some twenty m
 
 bench-gate: setup  ## what judging 100,000 items costs, and what the gate promises over many cycles: some two minutes
 	@$(BIN)/python -m benchmarks.gate
+
+bench-generate: setup  ## the gate's answers in tokens per second beside generate(): some ten minutes
+	@$(BIN)/python -m benchmarks.generate
 
 bench: .venv/bench  ## side-by-side ratios against named peers: about ten minutes, 25 GB of disk for a while
 	@$(BIN)/python -m benchmarks.ingest

@@ -38,8 +38,8 @@ class Dropping:
     all rows together took what the batch took.
     """
 
-    def __init__(self, lengths: Sequence[int], draws: Any = None) -> None:
-        self.draws = draws
+    def __init__(self, lengths: Sequence[int], processors: Sequence[Any] = ()) -> None:
+        self._moving = [each for each in processors if isinstance(each, SeededDraws)]
         self.said: list[list[int]] = [[] for _ in lengths]
         self.seconds = [0.0] * len(lengths)
         self._share = [length / sum(lengths) for length in lengths]
@@ -90,8 +90,8 @@ class Dropping:
             elif isinstance(value, torch.Tensor) and value.dim() > 1:
                 prepared[name] = value.index_select(-2, left)
         self._rows = [self._rows[row] for row in left.tolist()]
-        if self.draws:
-            self.draws.keep(left.tolist())
+        for draws in self._moving:
+            draws.keep(left.tolist())
         return input_ids.index_select(0, left), prepared, torch.ones_like(left, dtype=torch.bool)
 
 

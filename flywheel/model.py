@@ -124,25 +124,32 @@ def rendered(tokenizer: Any, prompts: Sequence[Messages]) -> list[str]:
 def _answer_batch(
     model: Any, tokenizer: Any, prompts: list[list[int]], seeds: list[int], decoding: Decoding
 ) -> list[Answer]:
-    draws = SeededDraws(seeds, decoding.temperature) if decoding.temperature > 0 else None
-    lengths = [len(prompt) for prompt in prompts]
-    loop = Dropping(lengths, draws)
+    draws = [SeededDraws(seeds, decoding.temperature)] if decoding.temperature > 0 else []
     stops = stop_tokens(model, tokenizer)
     padding = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else stops[0]
-    width = max(lengths)
+    loop = decoded(model, prompts, stops=stops, padding=padding, most=decoding.max_new_tokens, processors=draws)
+    texts = tokenizer.batch_decode(loop.said, skip_special_tokens=True)
+    told = zip(texts, prompts, loop.said, loop.seconds, strict=True)
+    return [Answer(text.strip(), len(prompt), len(said), seconds) for text, prompt, said, seconds in told]
+
+
+def decoded(
+    model: Any, prompts: list[list[int]], *, stops: list[int], padding: int, most: int, processors: Sequence[Any]
+) -> Dropping:
+    """One batch of prompts as tokens, after its loop: what each row said and what it took."""
+    lengths = [len(prompt) for prompt in prompts]
+    width, loop = max(lengths), Dropping(lengths, processors)
     model.generate(
         input_ids=torch.tensor([[padding] * (width - len(prompt)) + prompt for prompt in prompts]).to(model.device),
         attention_mask=torch.tensor([[0] * (width - each) + [1] * each for each in lengths]).to(model.device),
         do_sample=False,
-        max_new_tokens=decoding.max_new_tokens,
-        logits_processor=LogitsProcessorList([draws] if draws else []),
+        max_new_tokens=most,
+        logits_processor=LogitsProcessorList(processors),
         pad_token_id=padding,
         eos_token_id=stops,
         custom_generate=loop,
     )
-    texts = tokenizer.batch_decode(loop.said, skip_special_tokens=True)
-    told = zip(texts, lengths, loop.said, loop.seconds, strict=True)
-    return [Answer(text.strip(), length, len(said), seconds) for text, length, said, seconds in told]
+    return loop
 
 
 def stop_tokens(model: Any, tokenizer: Any) -> list[int]:

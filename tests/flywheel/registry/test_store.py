@@ -11,9 +11,10 @@ import pytest
 from mlflow import MlflowClient
 from safetensors.numpy import save_file
 
-from flywheel.checkpoint import fingerprint
+from flywheel.checkpoint import endpoint_folder, fingerprint
 from flywheel.errors import BadInput, BrokenInvariant, Terminal
 from flywheel.registry import Registry, Version
+from flywheel.settings import Endpoint
 
 ENSURE = """
 import sys
@@ -264,3 +265,21 @@ def test_only_weights_and_text_are_registered(
     with pytest.raises(Terminal):
         registry.register("odd", folder, {})
     assert registry.versions("odd") == []
+
+
+def test_an_endpoint_is_champion_zero_and_a_trained_model_takes_over(tmp_path: Path, registry: Registry) -> None:
+    hosted = endpoint_folder(tmp_path, Endpoint(url="http://127.0.0.1:1/v1", model="hosted"))
+    zero = registry.ensure_champion("hosted", hosted)
+    assert registry.path(zero).joinpath("endpoint.json").read_bytes() == (hosted / "endpoint.json").read_bytes()
+    assert zero.fingerprint == fingerprint(hosted)
+    winner = registry.register("hosted", checkpoint(tmp_path / "winner", 1.0), {"dataset": "d1"})
+    registry.promote("hosted", winner.version, "someone", "it won")
+    assert [each.version for each in registry.former_champions("hosted")] == [zero.version]
+    assert registry.ensure_champion("hosted", hosted).version == winner.version
+
+
+def test_a_folder_that_would_be_two_models_is_not_registered(tmp_path: Path, registry: Registry) -> None:
+    both = endpoint_folder(tmp_path, Endpoint(url="http://127.0.0.1:1/v1", model="hosted"))
+    save_file({"weight": np.zeros(4, dtype=np.float32)}, both / "model.safetensors")
+    with pytest.raises(Terminal, match=r"would be two models; saw `.*model\.safetensors"):
+        registry.ensure_champion("two-models", both)
