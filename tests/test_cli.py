@@ -139,3 +139,80 @@ def test_what_is_derived_can_be_read_and_labelled(tmp_path: Path) -> None:
     (row,) = told(tmp_path, "show", "signals")["rows"]
     assert row["audited"]
     assert row["confidence"] < 0.7
+
+
+# ---- the gate by hand ------------------------------------------------------------------------------------------------
+
+
+def two_files(folder: Path, gain: float = 0.3) -> list[str | Path]:
+    """Scores of two models on sixty items; what the candidate gains varies by an even tenth."""
+    for name, more in (("a", 0.0), ("b", gain)):
+        rows = [{"item_id": n, "score": n % 7 / 10 + (more and more + n % 2 / 10), "slice": "all"} for n in range(60)]
+        (folder / f"{name}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return ["gate", "compare", "--champion", folder / "a.jsonl", "--candidate", folder / "b.jsonl"]
+
+
+def test_two_files_of_scores_are_judged(tmp_path: Path) -> None:
+    asked = two_files(tmp_path)
+    found = told(tmp_path, *asked)
+    assert [found[name] for name in ("verdict", "n", "n_needed")] == ["promote", 60, None]
+    assert found["gain"] == pytest.approx(0.35)
+    assert list(found["slices"]) == ["all"]
+    (tmp_path / "policy.toml").write_text("min_gain = 0.5\n")
+    assert told(tmp_path, *asked, "--policy", tmp_path / "policy.toml")["verdict"] == "hold"
+    people = flywheel(tmp_path, *asked).stderr.decode()
+    assert people.startswith("promote\n- better than the champion")
+
+
+def test_judging_two_files_loads_nothing_heavy(tmp_path: Path) -> None:
+    asked = [str(each) for each in [*two_files(tmp_path), "--json"]]
+    script = f"""
+import sys
+from typer.testing import CliRunner
+from flywheel.cli.common import app
+import flywheel.cli
+assert CliRunner().invoke(app, {asked}).exit_code == 0
+heavy = {{"torch", "transformers", "trl", "mlflow", "dagster", "pandas"}}
+loaded = heavy & {{name.split(".")[0] for name in sys.modules}}
+assert not loaded, loaded
+"""
+    ended = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert ended.returncode == 0, ended.stderr[-800:]
+
+
+@pytest.mark.parametrize(
+    ("policy", "said"),
+    [("min_gain = 2", "min_gain"), ("min_gane = 0.1", "min_gane"), ("min_gain =", "not TOML"), (None, "no/such.toml")],
+)
+def test_a_policy_that_cannot_be_used_is_one_sentence(tmp_path: Path, policy: str | None, said: str) -> None:
+    path = tmp_path / "policy.toml"
+    if policy:
+        path.write_text(policy)
+    ended = flywheel(tmp_path, *two_files(tmp_path), "--policy", path if policy else "no/such.toml")
+    assert (ended.returncode, ended.stdout) == (2, b"")
+    (sentence,) = ended.stderr.decode().splitlines()
+    assert said in sentence
+
+
+def test_a_torn_row_is_refused_with_exit_code_two(tmp_path: Path) -> None:
+    asked = two_files(tmp_path)
+    with (tmp_path / "b.jsonl").open("a") as file:
+        file.write('{"item_id": 60, "score"')
+    ended = flywheel(tmp_path, *asked, "--json")
+    assert (ended.returncode, ended.stdout) == (2, b"")
+    assert "line 61 of" in ended.stderr.decode()
+
+
+def test_power_in_words_and_numbers(tmp_path: Path) -> None:
+    asked = ["gate", "power", "--n", "800", "--sd", "0.45", "--gain", "0.05"]
+    found = told(tmp_path, *asked)
+    assert found["power"] == pytest.approx(0.83, abs=0.01)
+    assert found["n_needed"] == pytest.approx(735, abs=3)
+    assert told(tmp_path, *asked, "--look", "20")["power"] < 0.3
+    assert "A true gain of 0.050 is seen 83% of the time" in flywheel(tmp_path, *asked).stderr.decode()
+
+
+def test_the_ledger_of_a_workload_that_was_never_judged(tmp_path: Path) -> None:
+    found = told(tmp_path, "gate", "ledger", "drafts")
+    assert found == {"workload": "drafts", "items": 0, "left": 0.0, "broken": [], "looks": []}
+    assert flywheel(tmp_path, "gate", "ledger", "nobody").returncode == 2

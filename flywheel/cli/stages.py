@@ -1,4 +1,4 @@
-"""The stages behind ingest, each by itself: derive, train, gate."""
+"""The stages behind ingest, each by itself: derive and train; the gate has commands of its own (`gate`)."""
 
 import json
 from typing import Any
@@ -41,28 +41,6 @@ def train(workload: Named, json_out: AsJson = False) -> None:
     kept = keep(lake, training, result).row(0, named=True)
     told = {key: kept[key] for key in ("workload", "cycle", "dataset", "folder", "fingerprint", "reason", "seconds")}
     say(told | {"rows": len(made.rows), "metrics": json.loads(kept["metrics"])}, json_out)
-
-
-@app.command()
-def gate(workload: Named, json_out: AsJson = False) -> None:
-    """Judge the workload's latest candidate against its champion, and register it if it won."""
-    from flywheel.datasets import frozen
-    from flywheel.gate import stage
-    from flywheel.health import measure
-    from flywheel.registry import Registry, conclude
-
-    read, lake = wheel()
-    rules, registry = read.workload(workload), Registry(read.home)
-    champion = registry.ensure_champion(workload, checkpoint.locate(read.base_model(workload)))
-    items = frozen(lake, workload, rules)
-    for model, folder in stage.contestants(lake, workload, champion.fingerprint, registry.path(champion)).items():
-        if asked := stage.unanswered(lake, items, model, rules.gate):
-            result = process.run("gate", read.home / "gate" / model, stage.questions(folder, asked, rules.gate))
-            stage.keep_answers(lake, model, rules.gate, result["answers"])
-    judged = stage.judge_cycle(lake, workload, rules, champion.fingerprint)
-    ended = conclude(lake, registry, workload, read)
-    measure(lake, workload)
-    say({**judged.verdict.row(0, named=True), "registered": ended["registered"]}, json_out)
 
 
 def _derive(lake: Lake, read: settings.Settings) -> dict[str, Any]:

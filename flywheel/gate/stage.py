@@ -7,7 +7,11 @@ from typing import Any
 import polars as pl
 
 from flywheel.errors import Terminal
-from flywheel.gate.verdict import Judged, judge
+from flywheel.gate.pairing import Scored, Trial
+from flywheel.gate.sanity import faults
+from flywheel.gate.scorers.rows import answered
+from flywheel.gate.scorers.sent import score
+from flywheel.gate.verdict import Judged, judge, look_at
 from flywheel.lake import Lake
 from flywheel.settings import Gate, Workload
 
@@ -57,24 +61,34 @@ def judge_cycle(lake: Lake, workload: str, rules: Workload, champion: str) -> Ju
     if candidate == champion and (given := _given(lake, trained)) is not None:
         return given
     items = eval_items(lake, workload)
-    judged = judge(
-        items=items,
-        candidate_answers=_texts(lake, candidate, rules.gate),
-        champion_answers=_texts(lake, champion, rules.gate),
-        candidate=candidate,
-        champion=champion,
-        looks=lake.read("looks"),
+    texts = {model: _texts(lake, model, rules.gate) for model in (candidate, champion)}
+    asked = items.filter(role="eval")
+    scores = {model: score(asked, answered(texts[model]), rules.checks) for model in texts}
+    primary = Scored(candidate=scores[candidate], champion=scores[champion])
+    trial = Trial(
         workload=workload,
         cycle=trained["cycle"],
         dataset=trained["dataset"],
-        checks=rules.checks,
+        candidate=candidate,
+        champion=champion,
+    )
+    with lake.writing():  # no other look may come between reading the ledger and writing this one
+        looks, verdicts = lake.read("looks"), lake.read("verdicts")
+        look = look_at(items=items, primary=primary, trial=trial, looks=looks, verdicts=verdicts, gate=rules.gate)
+        if look and look.is_new:
+            lake.replace("looks", look.row, {"workload": [workload], "look": [look.look]})
+    judged = judge(
+        items=items,
+        primary=primary,
+        trial=trial,
+        looks=lake.read("looks"),
+        verdicts=verdicts,
+        faults=_faults(items, texts[candidate], texts[champion]),
         gate=rules.gate,
     )
     if trained["reason"]:
         judged = judged.because(trained["reason"])
     with lake.writing():
-        for look in judged.look.iter_rows(named=True):
-            lake.replace("looks", judged.look, {key: [look[key]] for key in ("workload", "look")})
         lake.replace("verdicts", judged.verdict, {"workload": [workload], "cycle": [trained["cycle"]]})
     return judged
 
@@ -84,6 +98,13 @@ def _given(lake: Lake, trained: dict[str, Any]) -> Judged | None:
     same = [pl.col(key) == trained[key] for key in ("workload", "cycle", "dataset")]
     verdict = lake.read("verdicts").filter(*same, pl.col("candidate") == trained["fingerprint"])
     return None if verdict.is_empty() else Judged.of(verdict)
+
+
+def _faults(items: pl.DataFrame, candidate: Mapping[str, str], champion: Mapping[str, str]) -> list[str]:
+    """What sanity says of the items that both answered."""
+    sent = dict(items.filter(role="eval").select("item", "reference").iter_rows())
+    answered = [item for item in sorted(sent) if item in candidate and item in champion]
+    return faults(*([texts[item] for item in answered] for texts in (candidate, champion, sent)))
 
 
 def decoding(gate: Gate) -> str:

@@ -45,6 +45,7 @@ __all__ = [
     "home",
     "load",
     "parse",
+    "policy",
     "source",
 ]
 
@@ -103,13 +104,7 @@ def home() -> Path:
 def load(path: Path | None = None) -> Settings:
     """Read `path`, else the file `FLYWHEEL_SETTINGS` names, else the repository's `flywheel.toml`."""
     path = path or Path(os.environ.get("FLYWHEEL_SETTINGS") or REPOSITORY / "flywheel.toml")
-    try:
-        written = tomllib.loads(path.read_text())
-    except OSError:
-        raise BadInput("the settings file cannot be read", seen=path, do="write it or set FLYWHEEL_SETTINGS") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise BadInput(f"{path} is not TOML ({error})", do="mend that line") from None
-    return parse(written, str(path))
+    return parse(_read(path, "the settings file cannot be read", "write it or set FLYWHEEL_SETTINGS"), str(path))
 
 
 def parse(written: dict[str, Any], name: str = "settings") -> Settings:
@@ -121,6 +116,20 @@ def parse(written: dict[str, Any], name: str = "settings") -> Settings:
 def source(written: dict[str, Any]) -> Source:
     """One source from a mapping."""
     return _made(Source, written, "source")
+
+
+def policy(path: Path) -> Gate:
+    """The gate of a file of its own, with the fields of `[workloads.X.gate]`."""
+    return _made(Gate, _read(path, "the policy cannot be read", "name a TOML file"), str(path))
+
+
+def _read(path: Path, what: str, do: str) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text())
+    except OSError:
+        raise BadInput(what, seen=path, do=do) from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise BadInput(f"{path} is not TOML ({error})", do="mend that line") from None
 
 
 def _made(model: type[Model], written: dict[str, Any], name: str) -> Model:

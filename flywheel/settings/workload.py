@@ -85,7 +85,7 @@ class Scorer(Frozen):
     labels: str = ""
     """Of `judge`: a JSONL file of people's choices, by which it is calibrated."""
     margin: Annotated[float, Field(ge=0)] | None = None
-    """It guards: evidence that the candidate is worse by more than this rejects it."""
+    """It guards: a candidate that loses more than this, or has no such scores, is held."""
 
 
 class Prices(Frozen):

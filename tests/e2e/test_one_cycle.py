@@ -81,7 +81,7 @@ def test_running_the_stages_again_without_dagster_changes_nothing(turned: Wheel)
     assert turned.told("ingest")["accepted"] == 0
     assert turned.told("derive")["days"] == 0
     trained = turned.told("train", "reply-drafts")
-    judged = turned.told("gate", "reply-drafts")
+    judged = turned.told("gate", "run", "reply-drafts")
     assert {table: Lake(turned.home).read(table).height for table in tables} == before
     assert trained["fingerprint"] == judged["candidate"]
     assert len(turned.told("status")["cycles"]) == 1

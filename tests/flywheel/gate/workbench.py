@@ -7,10 +7,14 @@ from typing import Any
 
 import polars as pl
 
+from flywheel.gate.pairing import Scored, Trial
+from flywheel.gate.sanity import faults
+from flywheel.gate.scorers.rows import answered as told
+from flywheel.gate.scorers.sent import score
 from flywheel.gate.verdict import Judged, judge
 from flywheel.lake import validated
 from flywheel.settings import Check, Gate
-from flywheel.tables import Looks
+from flywheel.tables import Looks, Verdicts
 
 WORDS = [f"word{number}" for number in range(20)]
 
@@ -61,20 +65,46 @@ def judged(
     old: dict[str, str],
     *,
     looks: pl.DataFrame | None = None,
+    verdicts: pl.DataFrame | None = None,
     checks: tuple[Check, ...] = (),
     gate: Gate | None = None,
+    beside: dict[str, Any] | None = None,
     **named: Any,
 ) -> Judged:
-    identity = {"candidate": "new", "champion": "old", "workload": "replies", "cycle": 3, "dataset": "d1", **named}
+    """The verdict on a model's answers; `named` changes the trial, `beside` is more evidence."""
+    asked = items.filter(role="eval")
+    sent = dict(asked.select("item", "reference").iter_rows())
+    answered = [item for item in sorted(sent) if item in new and item in old]
     return judge(
         items=items,
-        candidate_answers=new,
-        champion_answers=old,
+        primary=scored(asked, new, old, checks),
+        trial=trial(**named),
         looks=Looks.create_empty() if looks is None else looks,
-        checks=checks,
+        verdicts=Verdicts.create_empty() if verdicts is None else verdicts,
+        faults=faults(*([texts[item] for item in answered] for texts in (new, old, sent))),
         gate=gate or Gate(),
-        **identity,
+        **(beside or {}),
     )
+
+
+def trial(**named: Any) -> Trial:
+    identity = {"candidate": "new", "champion": "old", "workload": "replies", "cycle": 3, "dataset": "d1"}
+    return Trial(**(identity | named))
+
+
+def scored(items: pl.DataFrame, new: dict[str, str], old: dict[str, str], checks: tuple[Check, ...] = ()) -> Scored:
+    return Scored(candidate=score(items, told(new), checks), champion=score(items, told(old), checks))
+
+
+def scores(values: list[float | None], users: list[str] | None = None, **columns: Any) -> pl.DataFrame:
+    """Scores of one model, item by item; slices alternate; each item its own user unless told."""
+    users = users or [f"u{number:05}" for number in range(len(values))]
+    rows = [
+        (f"i{n:05}", user, ["even", "odd"][n % 2], value, None)
+        for n, (user, value) in enumerate(zip(users, values, strict=True))
+    ]
+    schema = {"item": pl.String, "user": pl.String, "slice": pl.String, "score": pl.Float64, "why": pl.String}
+    return pl.DataFrame(rows, schema=schema, orient="row").with_columns(**columns)
 
 
 def verdict(found: Judged) -> dict[str, Any]:
