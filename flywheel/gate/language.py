@@ -12,7 +12,7 @@ LETTERS = 8
 MAIN = 0.6
 """Share of the letters that the script of a text has at least; names and quotes of another one are normal."""
 HITS = 2
-"""Common words that must be there, and more of one language than of any other."""
+"""Common words, of two letters at least, that must be there, and more of one language than of any other."""
 
 SCRIPTS = {
     "Latin": "A-Za-zÀ-ɏ",
@@ -40,7 +40,7 @@ COMMON = {
 }
 _SCRIPTS = {name: re.compile(f"[{signs}]") for name, signs in SCRIPTS.items()}
 _COMMON = {name: frozenset(common.split()) for name, common in COMMON.items()}
-_WORD = re.compile(f"[{SCRIPTS['Latin']}]{{2,}}")
+_WORD = re.compile(f"[{SCRIPTS['Latin']}]+")
 
 
 class Language(NamedTuple):

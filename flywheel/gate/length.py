@@ -8,16 +8,20 @@ import polars as pl
 
 
 def control(items: pl.DataFrame, candidate: pl.DataFrame, champion: pl.DataFrame) -> pl.DataFrame:
-    """`item, control` for each item that both answered: candidate's words minus champion's, in [-1, 1].
+    """`item, control` for each item that both answered."""
+    both = items.select("item").join(candidate.select("item", ours="text"), on="item", how="inner")
+    both = both.join(champion.select("item", theirs="text"), on="item", how="inner").drop_nulls().sort("item")
+    return both.select("item", control=longer(both["ours"], both["theirs"]))
+
+
+def longer(candidate: pl.Series, champion: pl.Series) -> pl.Series:
+    """How much longer each answer is than the other one, in [-1, 1]: candidate's words minus champion's.
 
     The `tanh` of the difference over its root mean square: a few very long answers do not draw the line. The scale is
     taken about no difference and not about the mean, else a candidate that is longer everywhere would be 1 everywhere,
     and a line could not tell its length from its gain. Where the difference is the same everywhere it still cannot:
     such a control is no evidence, and `compare` must say so.
     """
-    words = pl.col("text").str.extract_all(r"\S+").list.len().cast(pl.Float64)
-    both = items.select("item").join(candidate.select("item", ours=words), on="item", how="inner")
-    both = both.join(champion.select("item", theirs=words), on="item", how="inner").drop_nulls().sort("item")
-    longer = pl.col("ours") - pl.col("theirs")
-    scale = (longer**2).mean().sqrt()
-    return both.select("item", control=pl.when(scale > 0).then((longer / scale).tanh()).otherwise(0.0))
+    ours, theirs = (texts.str.count_matches(r"\S+").cast(pl.Float64) for texts in (candidate, champion))
+    scale = float(((ours - theirs) ** 2).mean() or 0) ** 0.5  # pyright: ignore[reportArgumentType]
+    return ((ours - theirs) / (scale or 1.0)).tanh()

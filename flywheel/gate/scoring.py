@@ -20,7 +20,7 @@ from flywheel.endpoint import Asking
 from flywheel.errors import BadInput
 from flywheel.gate.calibration import Calibration, calibrate, labels, too_weak
 from flywheel.gate.scorers import checks, cost, judge, latency, local, preference, python, refusal, reward, sent
-from flywheel.gate.scorers.rows import SCHEMA, Hole, answered, rows
+from flywheel.gate.scorers.rows import ANSWERS, SCHEMA, Hole, answered, rows
 from flywheel.gate.sendings import Desk, afford, record
 from flywheel.process import Job, Result
 from flywheel.settings import REPOSITORY, Scorer
@@ -31,7 +31,8 @@ VERSION = 1
 CHUNK = 32
 """Items a judge is asked of before what it said is kept."""
 
-Run = Callable[[Path, Job], Result]
+Run = Callable[[str, Path, Job], Result]
+"""Runs `python -m flywheel.<stage> FOLDER`, here and now or through Dagster."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,13 +44,14 @@ class Contender:
     answers: pl.DataFrame
 
 
-def here(folder: Path, job: Job) -> Result:
-    """The gate's child, started from this process."""
-    return process.run("gate", folder, job)
-
-
 def scores(
-    desk: Desk, scorer: Scorer, items: pl.DataFrame, of: Contender, against: Contender | None = None, *, run: Run = here
+    desk: Desk,
+    scorer: Scorer,
+    items: pl.DataFrame,
+    of: Contender,
+    against: Contender | None = None,
+    *,
+    run: Run = process.run,
 ) -> pl.DataFrame:
     """What the scorer says of each item: kept scores where they still hold, the others found now and kept.
 
@@ -69,7 +71,7 @@ def scores(
     return items.select("item", "user", "slice").join(kept, on="item", how="left").select(SCHEMA.keys()).sort("item")
 
 
-def calibrated(desk: Desk, scorer: Scorer, *, run: Run = here) -> Calibration | None:
+def calibrated(desk: Desk, scorer: Scorer, *, run: Run = process.run) -> Calibration | None:
     """How the judge does on people's choices; None where nobody gave any."""
     if not scorer.labels:
         return None
@@ -82,7 +84,7 @@ def calibrated(desk: Desk, scorer: Scorer, *, run: Run = here) -> Calibration | 
     return calibrate(chosen, scores(desk, scorer, items, a, b, run=run))
 
 
-def may_not_decide(desk: Desk, scorer: Scorer, *, run: Run = here) -> str:
+def may_not_decide(desk: Desk, scorer: Scorer, *, run: Run = process.run) -> str:
     """Why this scorer may only report; empty where it may decide or guard."""
     return too_weak(calibrated(desk, scorer, run=run)) if scorer.kind == "judge" else ""
 
@@ -114,14 +116,18 @@ def _keep(desk: Desk, key: dict[str, str], found: pl.DataFrame, marks: dict[str,
 def _marks(desk: Desk, scorer: Scorer, items: pl.DataFrame, of: Contender, against: Contender | None) -> dict[str, str]:
     """Of each item the hash of all that decides its score."""
     by = [VERSION, scorer.kind, _decides(desk, scorer, of)]
-    ours, theirs = ({row[0]: row[1:] for row in each.answers.iter_rows()} if each else {} for each in (of, against))
+    read = list(ANSWERS)[1:] if scorer.kind in ("latency", "cost", "python") else ["text"]
+    told = [{} if each is None else _by_item(each.answers, read) for each in (of, against)]
     marks = {}
     for item in items.to_dicts():
-        name = item["item"]
-        said = [item["logged"]] if scorer.kind == "preference" else [ours.get(name), theirs.get(name)]
+        said = [item["logged"]] if scorer.kind == "preference" else [each.get(item["item"]) for each in told]
         content = json.dumps([*by, item["prompt"], item["reference"], *said])
-        marks[name] = hashlib.sha256(content.encode()).hexdigest()[:16]
+        marks[item["item"]] = hashlib.sha256(content.encode()).hexdigest()[:16]
     return marks
+
+
+def _by_item(answers: pl.DataFrame, columns: list[str]) -> dict[str, list[Any]]:
+    return {item: told for item, *told in answers.select("item", *columns).iter_rows()}
 
 
 def _decides(desk: Desk, scorer: Scorer, of: Contender) -> Any:
@@ -179,7 +185,7 @@ def _found(
 def _preferred(desk: Desk, scorer: Scorer, items: pl.DataFrame, of: Contender, run: Run) -> pl.DataFrame:
     if is_endpoint(of.folder):
         return rows(items, {item: Hole("a model behind an endpoint shows no probabilities") for item in items["item"]})
-    told = run(_folder(desk, scorer, of), preference.job(of.folder, items.to_dicts()))
+    told = run("gate", _folder(desk, scorer, of), preference.job(of.folder, items.to_dicts()))
     return rows(items, preference.found(told))
 
 
@@ -187,7 +193,7 @@ def _rewarded(desk: Desk, scorer: Scorer, items: pl.DataFrame, of: Contender, ru
     texts = dict(of.answers.select("item", "text").drop_nulls().iter_rows())
     asked = items.filter(pl.col("item").is_in(list(texts)))
     job = reward.job(_model(desk, scorer), asked.to_dicts(), texts)
-    found = reward.found(run(_folder(desk, scorer, of), job)) if len(asked) else {}
+    found = reward.found(run("gate", _folder(desk, scorer, of), job)) if len(asked) else {}
     return rows(items, {item: Hole("no answer") for item in items["item"]} | found)
 
 

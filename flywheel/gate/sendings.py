@@ -14,8 +14,8 @@ from flywheel.gate.scorers.judge import Reply, Request
 from flywheel.lake import Lake
 from flywheel.settings import Endpoint, Settings, Workload
 
-CHARACTERS = 3
-"""Of a token at the least, in most languages: what is not counted by the endpoint is rather overrated."""
+CHARACTERS = 4
+"""Of a token, roughly: of an endpoint that does not count, so that no budget is without end."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -20,12 +20,12 @@ class Reply(NamedTuple):
     tokens_out: int | None = None
 
 
-def asking(model: Path, run: Callable[[Path, Job], Result]) -> Ask:
+def asking(model: Path, run: Callable[[str, Path, Job], Result]) -> Ask:
     """A function that gives the model's reply to each list of messages, in order."""
 
     def ask(asked: Sequence[Messages]) -> list[Reply]:
         with tempfile.TemporaryDirectory(prefix="flywheel-judge-") as made:
-            told = run(Path(made), {"work": "replies", "model": str(model), "prompts": list(asked)})
+            told = run("gate", Path(made), {"work": "replies", "model": str(model), "prompts": list(asked)})
         return [Reply(text) for text in told["replies"]]
 
     return ask

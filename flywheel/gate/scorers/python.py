@@ -9,6 +9,7 @@ without MLflow. Greater must be better. What it cannot score is a hole with the 
 import importlib
 import inspect
 import json
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -40,6 +41,7 @@ def score(items: pl.DataFrame, answers: pl.DataFrame, named: str) -> pl.DataFram
 def load(named: str) -> Any:
     """What `module:function` names; modules beside the settings are found from the working folder or the repository."""
     module, _, name = named.partition(":")
+    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")  # a scorer of MLflow would report each call elsewhere
     for folder in (str(Path.cwd()), str(REPOSITORY)):
         if folder not in sys.path:
             sys.path.append(folder)

@@ -192,3 +192,34 @@ def test_people_s_choices_of_a_real_log_are_read(tmp_path: Path) -> None:
     found = labels(majority(tmp_path / "labels.jsonl"))
     assert len(found) == 819
     assert dict(found["preferred"].value_counts().iter_rows()) == {"a": 389, "b": 430}
+
+
+def against_the_others(one: int, judge: Any) -> Calibration:
+    """A judge on the pairs of PandaLM on which the two annotators other than `one` agree."""
+    chosen, said = [], []
+    for row in json.loads((REAL / "pandalm" / "testset-v1.json").read_text()):
+        votes = {row[f"annotator{number}"] for number in (1, 2, 3) if number != one}
+        if len(votes) == 1 and 0 not in votes:
+            chosen.append((str(row["idx"]), row["instruction"], "ab"[votes.pop() - 1]))
+            said.append((str(row["idx"]), judge(row), None))
+    columns = {"item": pl.String, "score": pl.Float64, "why": pl.String}
+    asked = pl.DataFrame(chosen, schema=["item", "user", "preferred"], orient="row")
+    return calibrate(asked, pl.DataFrame(said, schema=columns, orient="row"))
+
+
+@real
+@pytest.mark.parametrize("one", [1, 2, 3])
+def test_each_annotator_of_a_real_log_would_do_as_a_judge(one: int) -> None:
+    found = against_the_others(one, lambda row: {0: 0.0, 1: 1.0, 2: -1.0}[row[f"annotator{one}"]])
+    assert found.discernment > 0.85
+    assert too_weak(found) == ""
+
+
+@real
+def test_a_judge_that_takes_the_longer_answer_would_not() -> None:
+    def longer(row: dict[str, Any]) -> float:
+        return float(np.sign(len(str(row["response1"]).split()) - len(str(row["response2"]).split())))
+
+    found = against_the_others(3, longer)
+    assert 0.25 < found.discernment < 0.45
+    assert "may not decide" in too_weak(found)

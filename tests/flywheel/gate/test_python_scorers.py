@@ -191,3 +191,12 @@ def test_scorers_of_mlflow_plug_in(team: Path, name: str, expected: list[tuple[A
     given = GIVEN.with_columns(seconds=1.5).cast(ANSWERS)  # pyright: ignore[reportArgumentType]
     found = python.score(ITEMS, given, f"mlflow_scorers:{name}")
     assert found.select("score", "why").rows() == expected
+
+
+def test_no_scorer_reports_its_calls_elsewhere(team: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("MLFLOW_DISABLE_TELEMETRY", raising=False)
+    from mlflow.telemetry.utils import is_telemetry_disabled
+
+    team.with_name("mlflow_scorers.py").write_text(MLFLOW)
+    python.score(ITEMS, GIVEN, "mlflow_scorers:exact")
+    assert is_telemetry_disabled()

@@ -215,7 +215,7 @@ def test_a_local_judge_sends_nothing_anywhere(tmp_path: Path, tiny_model: Path) 
     """A model that knows nothing says neither A nor B: holes, and a lake without sendings."""
     at = desk(tmp_path)
     own = Scorer(name="own", kind="judge", model=str(tiny_model))
-    found = scores(at, own, ITEMS, NEW, OLD, run=lambda folder, job: work(job, silent))
+    found = scores(at, own, ITEMS, NEW, OLD, run=lambda stage, folder, job: work(job, silent))
     assert found["score"].null_count() == 8
     assert all("neither A nor B" in why for why in found["why"])
     assert at.lake.read("sendings").is_empty()

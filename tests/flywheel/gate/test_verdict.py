@@ -11,6 +11,7 @@ from flywheel.errors import BrokenInvariant
 from flywheel.gate.forgetting import Forgetting
 from flywheel.gate.ledger import broken, spend
 from flywheel.gate.pairing import Scored
+from flywheel.gate.scorers.rows import answered
 from flywheel.gate.scorers.sent import score
 from flywheel.gate.verdict import Judged, confirmed, look_at
 from flywheel.lake import validated
@@ -212,7 +213,7 @@ GUARDED = Gate(scorers=(Scorer(name="brevity", kind="python", margin=0.02), Scor
 
 
 def guard(gain: float) -> Scored:
-    base = score(ITEMS, WEAK)
+    base = score(ITEMS, answered(WEAK))
     return Scored(candidate=base.with_columns(score=pl.col("score") + gain), champion=base)
 
 
@@ -243,7 +244,9 @@ def test_a_capability_set_that_nobody_asked_holds_and_one_that_was_is_told() -> 
 
 
 def test_against_a_judge_the_champion_stands_at_zero_and_holes_stay_holes() -> None:
-    sides = score(ITEMS, WEAK).with_columns(score=pl.int_range(300) % 3 - 1.0, control=pl.int_range(300) % 3 / 2)
+    sides = score(ITEMS, answered(WEAK)).with_columns(
+        score=pl.int_range(300) % 3 - 1.0, control=pl.int_range(300) % 3 / 2
+    )
     found = Scored.of_judge(sides)
     assert found.champion["score"].unique().to_list() == [0.0]
     empty = Scored.of_judge(sides.with_columns(score=pl.lit(None, dtype=pl.Float64)))

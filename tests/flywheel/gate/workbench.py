@@ -3,14 +3,13 @@
 import json
 import random
 from collections.abc import Callable
-from datetime import UTC, datetime
 from typing import Any
 
 import polars as pl
 
 from flywheel.gate.pairing import Scored, Trial
 from flywheel.gate.sanity import faults
-from flywheel.gate.scorers.rows import answered
+from flywheel.gate.scorers.rows import answered as told
 from flywheel.gate.scorers.sent import score
 from flywheel.gate.verdict import Judged, judge
 from flywheel.lake import validated
@@ -40,9 +39,6 @@ def eval_items(users: int = 60, each: int = 5, *, words: int = 12, seed: int = 0
                 "request": f"Where is order A-{1000 + number}?",
                 "reference": " ".join(rng.choice(WORDS) for _ in range(words)),
                 "answer": f"a{number}",
-                "stratum": "shop / none",
-                "weight": 1.0,
-                "since": datetime(2026, 1, 5, tzinfo=UTC),
                 **columns,
             }
         )
@@ -78,14 +74,14 @@ def judged(
     """The verdict on a model's answers; `named` changes the trial, `beside` is more evidence."""
     asked = items.filter(role="eval")
     sent = dict(asked.select("item", "reference").iter_rows())
-    both = [item for item in sorted(sent) if item in new and item in old]
+    answered = [item for item in sorted(sent) if item in new and item in old]
     return judge(
         items=items,
         primary=scored(asked, new, old, checks),
         trial=trial(**named),
         looks=Looks.create_empty() if looks is None else looks,
         verdicts=Verdicts.create_empty() if verdicts is None else verdicts,
-        faults=faults(*([texts[item] for item in both] for texts in (new, old, sent))),
+        faults=faults(*([texts[item] for item in answered] for texts in (new, old, sent))),
         gate=gate or Gate(),
         **(beside or {}),
     )
@@ -97,7 +93,7 @@ def trial(**named: Any) -> Trial:
 
 
 def scored(items: pl.DataFrame, new: dict[str, str], old: dict[str, str], checks: tuple[Check, ...] = ()) -> Scored:
-    return Scored(candidate=score(items, answered(new), checks), champion=score(items, answered(old), checks))
+    return Scored(candidate=score(items, told(new), checks), champion=score(items, told(old), checks))
 
 
 def scores(values: list[float | None], users: list[str] | None = None, **columns: Any) -> pl.DataFrame:
