@@ -37,7 +37,7 @@ def route(workload: Named, json_out: AsJson = False) -> None:
     read, lake = wheel()
     rules, champion = read.workload(workload), Registry(read.home).champion(workload)
     if champion is None:
-        raise BadInput(f"{workload} has no champion yet", seen="none", do=f"flywheel gate {workload}")
+        raise BadInput(f"{workload} has no champion yet", seen="none", do="judge a cycle of it first")
     made = telling.routes(lake, workload, rules, champion=champion.fingerprint, made=datetime.now(UTC))
     out = routes.write(read.home, made)
     if json_out:

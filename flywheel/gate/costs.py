@@ -70,8 +70,7 @@ def outcomes(
     for item in items.sort("item").iter_rows(named=True):
         row = {key: item[key] for key in ("item", "user", "slice")}
         if (answer := told.get(item["item"])) is not None:
-            prices = policy.slices.get(item["slice"], policy.prices)
-            row |= _outcome(item, answer["text"], checks, policy.success, prices)
+            row |= _outcome(item, answer["text"], checks, policy.success, prices(policy, item["slice"]))
             row["request"] = _request(answer, endpoint) if endpoint else 0.0
             row["cost"] = None if row["request"] is None else row["people"] + row["request"]
         rows.append(row)
@@ -80,10 +79,16 @@ def outcomes(
 
 def by_hand(items: pl.DataFrame, policy: Policy) -> pl.DataFrame:
     """The same items done without any model: "no AI"."""
-    price = {name: policy.slices.get(name, policy.prices).by_hand for name in items["slice"].unique()}
+    price = {name: prices(policy, name).by_hand for name in items["slice"].unique()}
     cost = pl.col("slice").replace_strict(price, return_dtype=pl.Float64)
     done = items.sort("item").select("item", "user", "slice", outcome=pl.lit(BY_HAND), words=None, people=cost)
     return done.with_columns(request=pl.lit(0.0), cost=pl.col("people"), success=True).cast(dict(SCHEMA))  # pyright: ignore[reportArgumentType]
+
+
+def prices(policy: Policy, name: str) -> Prices:
+    """Of a slice: what it names itself, the rest as everywhere."""
+    own = policy.slices.get(name)
+    return policy.prices.model_copy(update=own.model_dump(exclude_unset=True)) if own else policy.prices
 
 
 def cost(found: pl.DataFrame) -> Cost:
@@ -139,20 +144,20 @@ def _outcome(
     text: str,
     checks: Sequence[Check],
     enough: float,
-    prices: Prices,
+    price: Prices,
 ) -> dict[str, Any]:
     """What becomes of one answer. Nobody corrects at more than it takes to do the work by hand."""
     if not text.strip():
-        return {"outcome": "nothing", "words": None, "people": prices.by_hand + prices.nothing, "success": False}
+        return {"outcome": "nothing", "words": None, "people": price.by_hand + price.nothing, "success": False}
     changed = Levenshtein.distance(words(text), words(item["reference"]))
-    effort = min(changed * prices.word, prices.by_hand)
+    effort = min(changed * price.word, price.by_hand)
     kept, passed = agreement(text, item["reference"]) >= enough, share_passed(text, item["prompt"], checks) == 1.0
     if kept and passed:
         outcome, people = "success", effort
     elif not kept and refuses(text):  # a refusal that people sent as it was, was right
-        outcome, people = "refusal", prices.by_hand + prices.refusal
+        outcome, people = "refusal", price.by_hand + price.refusal
     elif not passed:  # nobody knows whether it would be noticed: the dearer of both
-        outcome, people = "error", max(prices.error, effort)
+        outcome, people = "error", max(price.error, effort)
     else:
         outcome, people = "correction", effort
     return {"outcome": outcome, "words": changed, "people": people, "success": outcome == "success"}

@@ -28,12 +28,19 @@ def told(lake: Lake, workload: str, rules: Workload, *, cycle: int | None = None
     given = {side: _answers(lake, verdict[side], rules) for side in ("candidate", "champion")}
     details = json.loads(verdict["details"] or "{}")
     if not details.get("costs"):
-        named = endpoints(lake, rules)
-        both = {side: _outcomes(items, given[side], rules, named.get(verdict[side])) for side in given}
-        priced = costs.priced(items, both["candidate"], both["champion"], rules.policy)
-        verdict["details"] = json.dumps(details | {"costs": priced})
+        verdict["details"] = json.dumps(details | {"costs": priced(lake, verdict, rules)})
     texts = {side: dict(answers.select("item", "text").iter_rows()) for side, answers in given.items()}
     return Told(verdict=verdict, pairs=_pairs(lake, items, verdict, given, rules), items=items, rules=rules, **texts)
+
+
+def priced(lake: Lake, verdict: Mapping[str, Any], rules: Workload) -> dict[str, Any]:
+    """The `costs` of a verdict: both models beside no AI, on the items of its eval set."""
+    items, named = _items(lake, verdict["workload"], verdict["eval_set"]), endpoints(lake, rules)
+    candidate, champion = (
+        _outcomes(items, _answers(lake, verdict[side], rules), rules, named.get(verdict[side]))
+        for side in ("candidate", "champion")
+    )
+    return costs.priced(items, candidate, champion, rules.policy)
 
 
 def routes(lake: Lake, workload: str, rules: Workload, *, champion: str, made: datetime) -> dict[str, Any]:
@@ -48,7 +55,7 @@ def routes(lake: Lake, workload: str, rules: Workload, *, champion: str, made: d
         answers = _answers(lake, model, rules).join(items, on="item", how="semi")
         if model == champion and answers.is_empty():
             what = f"the champion of {workload} has answered no item of its eval set, so nobody knows what it costs"
-            raise BadInput(what, seen=f"champion {champion}, eval set {eval_set}", do=f"flywheel gate {workload}")
+            raise BadInput(what, seen=f"champion {champion}, eval set {eval_set}", do="judge a cycle of it first")
         if len(answers):
             name, kind = (named[model][0], "endpoint") if model in named else (model, "own")
             outcomes = _outcomes(items, answers, rules, named.get(model))
@@ -70,7 +77,7 @@ def _verdict(lake: Lake, workload: str, cycle: int | None) -> dict[str, Any]:
     if found.is_empty():
         known = ", ".join(str(each) for each in given["cycle"]) or "none yet"
         what = f"{workload} has no verdict" + ("" if cycle is None else " of that cycle")
-        raise BadInput(what, seen="nothing" if cycle is None else cycle, allowed=known, do=f"flywheel gate {workload}")
+        raise BadInput(what, seen="nothing" if cycle is None else cycle, allowed=known, do="judge a cycle of it first")
     return found.row(-1, named=True)
 
 

@@ -29,7 +29,8 @@ def note(registry: Registry, verdict: Mapping[str, Any], run: str | None) -> boo
         return False
     told = page(registry.home, verdict)
     written = told.read_bytes() if told.exists() else b""
-    numbers = {f"gate/{name}": float(verdict[name]) for name in NUMBERS if verdict.get(name) is not None}
+    known = {name: verdict.get(name) for name in NUMBERS} | _costs(verdict)
+    numbers = {f"gate/{name}": float(value) for name, value in known.items() if value is not None}
     tags = {f"gate.{name}": str(verdict[name])[:LONGEST] for name in ("verdict", "reason", "champion", "eval_set")}
     said = json.dumps([numbers, tags], sort_keys=True).encode()
     mark = hashlib.sha256(said + hashlib.sha256(written).digest()).hexdigest()
@@ -41,3 +42,10 @@ def note(registry: Registry, verdict: Mapping[str, Any], run: str | None) -> boo
         artifact=told if written else None,
         mark=(NOTED, mark),
     )
+
+
+def _costs(verdict: Mapping[str, Any]) -> dict[str, float | None]:
+    """What a success costs, where the verdict says so."""
+    told = (json.loads(verdict.get("details") or "{}") or {}).get("costs") or {}
+    sides = [side for side in ("candidate", "champion", "none") if told.get(side)]
+    return {f"cost_of_success/{side}": told[side]["per_success"]["value"] for side in sides}

@@ -8,6 +8,7 @@ from typing import Any
 from flywheel.gate.report import plots
 from flywheel.gate.report.markup import Html, Part, join, table, tag
 from flywheel.gate.report.told import Told, between, ends, finite, number
+from flywheel.settings import Gate
 
 MEANS = {
     "promote": ("Promote", "✓", "This candidate is better than the champion, as far as these items can tell."),
@@ -16,6 +17,7 @@ MEANS = {
 }
 FEW = 30
 """Slices with fewer items are named, and their numbers left out: they would be noise."""
+HARM = 0.05
 MOST_ROWS = 100
 LABELS = {
     "alpha": "alpha of this look",
@@ -107,13 +109,17 @@ def gain(told: Told) -> Html:
 
 def slices(told: Told) -> Html:
     """Gains slice by slice, with n and the chance of harm after Holm."""
+    rules = told.rules.gate
     large = [row for row in told.slices if (row.get("items") or 0) >= FEW]
     small = [f"{row.get('slice')} ({row.get('items') or 0})" for row in told.slices if row not in large]
-    rows = [plots.Row(str(row.get("slice")), ends(row), _said(row)) for row in large[:MOST_ROWS]]
-    rules = told.rules.gate
+    rows = [
+        plots.Row(str(row.get("slice")), ends(row), _said(row), "worse" if stops(row, rules) else "candidate")
+        for row in large[:MOST_ROWS]
+    ]
     marks = {"zero": 0.0, "margin": -rules.slice_margin}
     legend = {
         "dot candidate": "gain in the slice, and its 95 % interval over users",
+        "dot worse": "a slice that stops the candidate",
         "mark zero": "no difference",
         "mark margin": f"a loss of {rules.slice_margin:g}, more than a slice may lose",
     }
@@ -124,8 +130,8 @@ def slices(told: Told) -> Html:
         tag(
             "p",
             f"Slices of {rules.slice_items} items or more can stop a candidate: by a loss beyond the margin, or by"
-            " evidence of harm. p is the chance of a loss as large as this in a slice that lost nothing, adjusted for"
-            " the number of slices (Holm).",
+            f" evidence of harm (p below {HARM:g}). p is the chance of a loss as large as this in a slice that lost"
+            " nothing, adjusted for the number of slices (Holm).",
             class_="note",
         ),
     )
@@ -139,7 +145,7 @@ def beside(told: Told) -> Html:
         "sealed": ("Sealed set", "Not opened: it is opened only for a candidate that has won on the other items."),
         "control": ("Control", "No control: the score is not a judge's."),
     }
-    shown = {"guards": _guards, "sealed": _sealed}
+    shown = {"guards": _guards, "sealed": _sealed, "control": _control}
     parts = [
         join(
             tag("h3", title),
@@ -160,6 +166,13 @@ def _guards(guards: Any) -> Html:
     ]
     head = ["scorer", "gain, positive is better", "may be worse by", "n", "holes"]
     return table(head, rows)
+
+
+def _control(control: Any) -> Html:
+    """What was taken out of the gain."""
+    if isinstance(control, Mapping) and control.get("slope") == 0:
+        return tag("p", "Nothing was taken out of the gain: it is the plain mean.")
+    return anything(control)
 
 
 def _sealed(sealed: Any) -> Html:
@@ -212,11 +225,17 @@ def section(title: str, *inside: Part) -> Html:
     return tag("section", tag("h2", title), *inside)
 
 
+def stops(row: Mapping[str, Any], rules: Gate) -> bool:
+    """As `decide` has it: only slices that were tested can stop a candidate."""
+    harm, gain = finite(row.get("harm")), finite(row.get("gain"))
+    return harm is not None and gain is not None and (harm < HARM or gain < -rules.slice_margin)
+
+
 def _said(row: Mapping[str, Any]) -> str:
     """The numbers of a slice in a line."""
     harm = finite(row.get("harm"))
     said = between(row.get("gain"), row.get("low"), row.get("high"), signed=True)
-    return f"{said}, n = {row.get('items'):,}" + ("" if harm is None else f", p of harm {harm:.2g}")
+    return f"{said}, n = {row.get('items'):,}" + ("" if harm is None else f", p = {harm:.2g}")
 
 
 def _name(key: Any) -> str:

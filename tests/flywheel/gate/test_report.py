@@ -224,9 +224,18 @@ def test_slices_are_drawn_with_their_numbers_and_small_ones_only_named() -> None
     given = {"shop": {"items": 200, "gain": 0.1, "low": 0.05, "high": 0.15, "harm": 0.9999}}
     given["tiny"] = {"items": 7, "gain": -0.9, "low": -1.0, "high": -0.8}
     read = Read(report.page(told(details={"slices": given})))
-    assert "+0.100 (+0.050 to +0.150), n = 200, p of harm 1" in read.text
+    assert "+0.100 (+0.050 to +0.150), n = 200, p = 1" in read.text
     assert "Too few items to show (30 are needed): tiny (7)" in read.text
     assert "-0.900" not in read.text.split("Slices")[1].split("What it costs")[0]
+
+
+@pytest.mark.parametrize(
+    ("gain", "harm", "stops"), [(-0.06, 0.4, True), (-0.04, 0.01, True), (-0.04, 0.4, False), (-0.06, None, False)]
+)
+def test_a_slice_that_stops_the_candidate_is_marked(gain: float, harm: float | None, stops: bool) -> None:
+    given = {"shop": {"items": 200, "gain": gain, "low": gain - 0.1, "high": gain + 0.1, "harm": harm}}
+    drawn = report.page(told(details={"slices": given})).split('class="legend"')[2]
+    assert ('class="dot worse"' in drawn) is stops
 
 
 def test_every_mark_has_a_legend() -> None:

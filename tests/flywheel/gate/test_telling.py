@@ -123,7 +123,7 @@ def test_an_endpoint_that_is_champion_goes_by_its_name(lake: Lake) -> None:
 
 
 def test_a_champion_that_was_never_asked_has_no_routes(lake: Lake) -> None:
-    with pytest.raises(BadInput, match="flywheel gate replies"):
+    with pytest.raises(BadInput, match="has answered no item"):
         telling.routes(lake, "replies", RULES, champion="unknown", made=NOON)
 
 

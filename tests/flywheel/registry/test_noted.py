@@ -1,5 +1,6 @@
 """A verdict reaches the run that trained its checkpoint, page and numbers, once, whatever it was."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,9 @@ from flywheel.registry.noted import note, page
 VERDICT: dict[str, Any] = {"workload": "drafts", "cycle": 3, "verdict": "hold", "reason": "cannot tell yet"}
 VERDICT |= {"champion": "c0", "eval_set": "e1", "gain": 0.02, "low": -0.01, "high": 0.05, "items": 300, "users": 60}
 VERDICT |= {"look": 2, "candidate_score": 0.62, "champion_score": 0.6, "n_needed": 1200}
+VERDICT["details"] = json.dumps(
+    {"costs": {"candidate": {"per_success": {"value": 0.25}}, "champion": {"per_success": {"value": None}}}}
+)
 
 
 @pytest.fixture(scope="module")
@@ -43,6 +47,8 @@ def test_the_run_is_told_whatever_the_verdict(run: tuple[Registry, MlflowClient,
     data = client.get_run(run_id).data
     assert (data.tags["gate.verdict"], data.tags["gate.reason"]) == (verdict, "cannot tell yet")
     assert (data.metrics["gate/gain"], data.metrics["gate/n_needed"]) == (0.02, 1200)
+    assert data.metrics["gate/cost_of_success/candidate"] == 0.25
+    assert not {"gate/cost_of_success/champion", "gate/cost_of_success/none"} & set(data.metrics)
     assert [each.path for each in client.list_artifacts(run_id, "gate")] == ["gate/drafts-3.html"]
     assert Path(client.download_artifacts(run_id, "gate/drafts-3.html")).read_text() == "<p>hold</p>"
 
@@ -73,7 +79,7 @@ def test_without_a_run_or_a_page_there_is_less_to_tell(run: tuple[Registry, Mlfl
     assert not note(registry, VERDICT, None)
     assert not note(registry, VERDICT, "0" * 32)
     page(registry.home, VERDICT).unlink()
-    assert note(registry, VERDICT | {"gain": None}, run_id)
+    assert note(registry, VERDICT | {"gain": None, "details": "{}"}, run_id)
     assert client.list_artifacts(run_id) == []
     assert "gate/gain" not in client.get_run(run_id).data.metrics
 
