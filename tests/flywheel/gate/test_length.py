@@ -6,10 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flywheel.gate.length import control
+from flywheel.gate.compare import Estimate, estimate
+from flywheel.gate.length import control, inseparable
 from flywheel.gate.scorers.rows import answered
-
-T = 1.97  # Student's, two-sided 95 %, some 200 degrees of freedom
 
 
 def items(n: int) -> pl.DataFrame:
@@ -20,16 +19,9 @@ def texts(words: list[int]) -> pl.DataFrame:
     return answered({f"i{number:04}": "word " * count for number, count in enumerate(words)})
 
 
-def gain(scores: np.ndarray, by: np.ndarray | None) -> tuple[float, float, float]:
-    """The intercept of a least-squares line with its robust interval, as the gate finds it."""
-    columns = [np.ones_like(scores)] + ([] if by is None else [by])
-    x = np.stack(columns, axis=1)
-    inverse = np.linalg.inv(x.T @ x)
-    beta = inverse @ x.T @ scores
-    each = (scores - x @ beta)[:, None] * x
-    n = len(scores)
-    error = float(np.sqrt(n / (n - 1) * (inverse @ each.T @ each @ inverse)[0, 0]))
-    return float(beta[0]), float(beta[0] - T * error), float(beta[0] + T * error)
+def gain(scores: np.ndarray, by: np.ndarray | None) -> Estimate:
+    """As the gate finds it, each item of a user of its own."""
+    return estimate(scores, np.arange(len(scores)), alpha=0.025, control=by)
 
 
 def judged(quality: float, shift: float, seed: int, n: int = 800) -> tuple[np.ndarray, np.ndarray]:
@@ -46,33 +38,52 @@ def judged(quality: float, shift: float, seed: int, n: int = 800) -> tuple[np.nd
 def test_longer_but_not_better_wins_the_raw_judge_and_not_the_controlled_one(seed: int) -> None:
     scores, by = judged(quality=0, shift=7, seed=seed)
     raw, controlled = gain(scores, None), gain(scores, by)
-    assert raw[1] > 0.1
-    assert controlled[1] < 0
-    assert abs(controlled[0]) < raw[0] / 2
+    assert raw.low > 0.1
+    assert controlled.low < 0
+    assert abs(controlled.gain) < raw.gain / 2
 
 
 @pytest.mark.parametrize("seed", range(5))
 def test_who_learned_to_shorten_is_not_punished(seed: int) -> None:
     scores, by = judged(quality=0.9, shift=-7, seed=seed)
     raw, controlled = gain(scores, None), gain(scores, by)
-    assert raw[0] < 0
-    assert controlled[1] > 0
+    assert raw.gain < 0
+    assert controlled.low > 0
 
 
 @given(words=st.lists(st.tuples(st.integers(0, 60), st.integers(0, 60)), min_size=1, max_size=30))
-def test_the_column_is_bounded_and_turns_with_the_sides(words: list[tuple[int, int]]) -> None:
+def test_the_column_turns_with_the_sides_and_says_who_is_longer(words: list[tuple[int, int]]) -> None:
     ours, theirs = (texts([pair[side] for pair in words]) for side in (0, 1))
     there, back = (control(items(len(words)), *both)["control"] for both in ((ours, theirs), (theirs, ours)))
-    assert there.is_between(-1, 1).all()
     assert there.to_list() == pytest.approx((-back).to_list())
-    for (longer, shorter), value in zip(words, there, strict=True):
-        assert np.sign(value) == np.sign(longer - shorter)
+    for (one, other), value in zip(words, there, strict=True):
+        assert np.sign(value) == np.sign(one - other)
 
 
-def test_a_candidate_longer_everywhere_still_differs_from_item_to_item() -> None:
-    column = control(items(4), texts([45, 50, 55, 60]), texts([30] * 4))["control"]
-    assert column.is_sorted()
-    assert column[-1] - column[0] > 0.1
+@pytest.mark.parametrize("turn", [1, -1])
+@pytest.mark.parametrize("other", [0, 4, 6, 50])
+def test_where_one_is_nearly_always_longer_no_line_can_tell(turn: int, other: int) -> None:
+    column = pl.Series([0.5] * (100 - other) + [-0.1] * other) * turn
+    told = inseparable(column)
+    assert bool(told) == (other < 5)
+    assert (f"the {'longer' if turn > 0 else 'shorter'} one in {100 - other}%" in told) == (other < 5)
+
+
+def test_equal_lengths_and_no_answers_are_no_hindrance() -> None:
+    assert inseparable(pl.Series([0.0] * 10)) == inseparable(pl.Series([], dtype=pl.Float64)) == ""
+
+
+@pytest.mark.parametrize("shift", [0, 7, 12, 16, 20, 30])
+def test_only_longer_seldom_passes_where_it_can_be_told(shift: int) -> None:
+    """Of 60 candidates that are only longer, those whose lower bound lies above zero are as few as the alpha allows."""
+    found = [judged(quality=0, shift=shift, seed=seed, n=300) for seed in range(60)]
+    passed = [gain(scores, by).low > 0 and not inseparable(pl.Series(by)) for scores, by in found]
+    assert sum(passed) <= 5
+
+
+def test_a_candidate_longer_by_the_same_everywhere_wins_nothing() -> None:
+    column = control(items(50), texts([60] * 50), texts([40] * 50))["control"].to_numpy()
+    assert gain(np.ones(50), column).low == -np.inf
 
 
 def test_items_that_one_did_not_answer_have_no_control() -> None:
