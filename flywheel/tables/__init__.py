@@ -12,6 +12,7 @@ import dataframely as dy
 
 from flywheel.tables.cycle import (
     Answers,
+    Cards,
     Checkpoints,
     Cycles,
     DatasetRows,
@@ -43,6 +44,7 @@ __all__ = [
     "TABLES",
     "Answers",
     "Audits",
+    "Cards",
     "Checkpoints",
     "Cycles",
     "DatasetRows",
@@ -97,6 +99,7 @@ TABLES: dict[str, type[dy.Schema]] = {
     "eval_sets": EvalSets,
     "dataset_rows": DatasetRows,
     "datasets": Datasets,
+    "cards": Cards,
     "checkpoints": Checkpoints,
     "answers": Answers,
     "scores": Scores,

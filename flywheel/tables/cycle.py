@@ -92,6 +92,25 @@ class Datasets(dy.Schema):
     trajectories = dy.Int64(nullable=False)
 
 
+class Cards(dy.Schema):
+    """What a dataset is made of, for people: the numbers to compare cycles by, and `card`, all of it as JSON.
+
+    `repeated` is the share of rows whose prompt nearly repeats another's, `longer` the share of pairs whose chosen side
+    is the longer one, among all pairs and among those that train; `top_user` is the largest share of one user.
+    """
+
+    workload = dy.String(primary_key=True)
+    cycle = dy.Int64(primary_key=True)
+    dataset = dy.String(nullable=False)
+    rows = dy.Int64(nullable=False)
+    users = dy.Int64(nullable=False)
+    repeated = dy.Float64(nullable=True)
+    longer_before = dy.Float64(nullable=True)
+    longer = dy.Float64(nullable=True)
+    top_user = dy.Float64(nullable=True)
+    card = dy.String(nullable=False)
+
+
 class Checkpoints(dy.Schema):
     """What a cycle trained: where it lies and its fingerprint, or the reason why nothing was trained."""
 
