@@ -5,10 +5,10 @@ import json
 import dagster as dg
 import polars as pl
 from flywheel import records, signals
-from flywheel.datasets import advance, cut, sealed
+from flywheel.datasets import advance, cut, keep_card, sealed
 from flywheel.errors import FlywheelError, Transient
 
-from assets.metadata import bars, rows, spec, table
+from assets.metadata import bars, curve, rows, spec, table
 from assets.partitions import WORKLOADS
 from assets.processes import failure
 from assets.resources import Wheel
@@ -73,6 +73,37 @@ def dataset_rows(context: dg.AssetExecutionContext, wheel: Wheel) -> dg.Material
             "cutoff": str(made.dataset["cutoff"][0]),
         },
         data_version=dg.DataVersion(made.name),
+    )
+
+
+@dg.asset(
+    name="cards",
+    description="What the dataset is made of: counts, mix, length, repetition, users, hashes, samples, export lines.",
+    deps=["dataset_rows"],
+    metadata=dict(spec("cards").metadata),
+    **OPTIONS,
+)
+def cards(context: dg.AssetExecutionContext, wheel: Wheel) -> dg.MaterializeResult:
+    try:
+        told = keep_card(wheel.lake(), context.partition_key)
+    except FlywheelError as error:
+        raise failure(error) from None
+    biases = [{"pairs": when, **of} for when, of in told["longer"].items()]
+    return dg.MaterializeResult(
+        metadata={
+            "funnel": bars(told["funnel"]),
+            "counts": table([told["counts"]] if told["counts"] else []),
+            "rules": bars(told["rules"]),
+            "slices": bars(told["slices"]),
+            "chosen_is_longer": table(biases),
+            "repeated": told["repeated"] or 0.0,
+            "users": told["users"]["users"],
+            "share_of_the_most_frequent_users": curve(told["users"]["curve"]),
+            "hashes": table([told["hashes"]]),
+            "exports": table([{"format": name, **lines} for name, lines in told["exports"].items()]),
+            "samples": table(told["samples"]),
+        },
+        data_version=dg.DataVersion(told["dataset"]),
     )
 
 

@@ -6,7 +6,7 @@ other, so only texts that share one of those are compared. What follows from a r
 
 import hashlib
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from math import ceil
 
@@ -33,6 +33,21 @@ def repeats(texts: Sequence[str], known: Iterable[str]) -> list[bool]:
             runs = _runs(name)
             found[name] = any(_alike(runs, other) for run in _prefix(runs) for other in index.get(run, ()))
     return [found[normalised(text)] for text in texts]
+
+
+def repeated(texts: Sequence[str]) -> list[bool]:
+    """Of each text, whether it nearly repeats another one of them."""
+    counts = Counter(map(normalised, texts))
+    index: dict[int, list[str]] = defaultdict(list)
+    found: dict[str, bool] = {}
+    runs = {name: _runs(name) for name in counts}
+    for name in counts:
+        others = {other for run in _prefix(runs[name]) for other in index[run]}
+        near = [other for other in others if _alike(runs[name], runs[other])]
+        found |= dict.fromkeys([*near, *[name] * bool(near)], True)
+        for run in _prefix(runs[name]):
+            index[run].append(name)
+    return [counts[name] > 1 or found.get(name, False) for name in map(normalised, texts)]
 
 
 def _runs(text: str) -> frozenset[int]:

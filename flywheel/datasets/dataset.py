@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 import polars as pl
 
 from flywheel.datasets.leakage import leaks, without
+from flywheel.datasets.review import reviewed
 from flywheel.datasets.rotation import advance
 from flywheel.datasets.splits import apart, side
 from flywheel.errors import BrokenInvariant, Terminal
@@ -46,7 +47,9 @@ def cut(lake: Lake, workload: str, rules: Workload) -> Cut:
         items = advance(lake, workload, rules)
         held = lake.read("eval_items").filter(pl.col("workload") == workload)
         records = {kind: _of(lake.read(kind), workload, rules, cutoff) for kind in COUNTED}
-        rows = training_rows(records["pairs"], records["demonstrations"], held, workload, rules)
+        reviews = lake.read("reviews").filter(pl.col("workload") == workload)
+        pairs, shown = (reviewed(records[kind], reviews) for kind in ("pairs", "demonstrations"))
+        rows = training_rows(pairs, shown, held, workload, rules)
         if any(found := leaks(rows, held)):
             raise BrokenInvariant(
                 f"the dataset of {workload} knows its eval set", seen=found, do="report it; train nothing on it"

@@ -52,6 +52,17 @@ class EvalSets(dy.Schema):
     strata = dy.String(nullable=False)
 
 
+class Reviews(dy.Schema):
+    """What a person said of a doubtful record: whether it should be learned from, and how sure the wheel was then."""
+
+    workload = dy.String(primary_key=True)
+    record = dy.String(primary_key=True)
+    kind = dy.Enum(["pair", "demonstration"], nullable=False)
+    rule = dy.String(nullable=False)
+    confidence = dy.Float64(nullable=False, min=0, max=1)
+    label = dy.Bool(nullable=False)
+
+
 class DatasetRows(dy.Schema):
     """The training records of one dataset: `kind` pair (chosen, rejected) or demonstration (chosen only)."""
 
@@ -90,6 +101,25 @@ class Datasets(dy.Schema):
     train_pairs = dy.Int64(nullable=False)
     train_demonstrations = dy.Int64(nullable=False)
     trajectories = dy.Int64(nullable=False)
+
+
+class Cards(dy.Schema):
+    """What a dataset is made of, for people: the numbers to compare cycles by, and `card`, all of it as JSON.
+
+    `repeated` is the share of rows whose prompt nearly repeats another's, `longer` the share of pairs whose chosen side
+    is the longer one, among all pairs and among those that train; `top_user` is the largest share of one user.
+    """
+
+    workload = dy.String(primary_key=True)
+    cycle = dy.Int64(primary_key=True)
+    dataset = dy.String(nullable=False)
+    rows = dy.Int64(nullable=False)
+    users = dy.Int64(nullable=False)
+    repeated = dy.Float64(nullable=True)
+    longer_before = dy.Float64(nullable=True)
+    longer = dy.Float64(nullable=True)
+    top_user = dy.Float64(nullable=True)
+    card = dy.String(nullable=False)
 
 
 class Checkpoints(dy.Schema):

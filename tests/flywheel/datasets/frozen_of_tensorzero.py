@@ -7,6 +7,7 @@ import random
 import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 
@@ -50,7 +51,14 @@ def _settings(home: Path) -> Settings:
 
 def _ask_again(home: Path, last: datetime) -> None:
     at = (last + timedelta(days=1)).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
-    named = {"id": "later", "at": at, "workload": "tensorzero", "parent": "snow", "model": "m", "text": ""}
+    named: dict[str, Any] = {
+        "id": "later",
+        "at": at,
+        "workload": "tensorzero",
+        "parent": "snow",
+        "model": "m",
+        "text": "",
+    }
     asked = Response(**named, prompt=[Message(role="user", content="Snow")])
     Writer(home / "logs").write_all([asked])
 

@@ -15,7 +15,7 @@ from tests.flywheel.datasets.made import derived, edits
 
 MONDAY = datetime(2026, 1, 5, tzinfo=UTC)
 WORDS = [f"word{number}" for number in range(40)]
-TABLES = ("events", "exchanges", "pairs", "demonstrations", "failure_cases")
+TABLES = ("events", "exchanges", "pairs", "demonstrations")
 
 
 @cache
@@ -23,9 +23,7 @@ def templates() -> dict[str, dict[str, Any]]:
     """One true row of each table, of which the others are made."""
     with TemporaryDirectory() as folder:
         lake = derived(Path(folder), edits(1))
-        return {
-            table: lake.read(table).row(0, named=True) for table in ("events", "exchanges", "pairs", "demonstrations")
-        }
+        return {table: lake.read(table).row(0, named=True) for table in TABLES}
 
 
 def a_world(seed: int) -> dict[str, pl.DataFrame]:
