@@ -7,6 +7,7 @@ import polars as pl
 import pytest
 
 from flywheel.lake import Lake
+from flywheel.lake.patch import MANY
 from flywheel.tables import Touched
 from tests.product import MONDAY, answer, rated, take
 
@@ -79,3 +80,37 @@ def test_a_query_beyond_its_memory_goes_on_in_files_and_leaves_none(tmp_path: Pa
         assert connection.sql("SELECT count(DISTINCT n) FROM held").fetchall() == [(1_500_000,)]
         assert [file for file in (tmp_path / "home" / "spill").rglob("*") if file.is_file()]
     assert not list((tmp_path / "home" / "spill").iterdir())
+
+
+def units(*names: str) -> pl.DataFrame:
+    return pl.DataFrame({"workload": "drafts", "unit": names})
+
+
+def test_only_a_file_of_which_a_row_goes_is_written_again(tmp_path: Path) -> None:
+    lake = Lake(tmp_path)
+    both = pl.concat([labels(DAYS[0], "a", unit="one"), labels(DAYS[0], "b", unit="two")])
+    publish(lake, tmp_path / "1", both, labels(DAYS[0], "c", unit="two"))
+    before = set(lake.files("labels")["file"])
+    found = publish(lake, tmp_path / "2", labels(DAYS[0], "d", unit="one"), gone=units("one"))
+    assert found == [(DAYS[0], "b", "two"), (DAYS[0], "c", "two"), (DAYS[0], "d", "one")]
+    assert len(before & set(lake.files("labels")["file"])) == 1
+
+
+def test_the_small_files_of_a_crowded_day_become_one(tmp_path: Path) -> None:
+    lake, names = Lake(tmp_path), [f"unit-{number:02}" for number in range(MANY + 1)]
+    for name in names:
+        publish(lake, tmp_path / name, labels(DAYS[0], name, unit=name), gone=units(name))
+    assert len(lake.files("labels")) == MANY + 1
+    found = publish(lake, tmp_path / "again", labels(DAYS[0], names[0], unit=names[0]), gone=units(names[0]))
+    assert [id for _, id, _ in found] == names
+    assert len(lake.files("labels")) == 2
+
+
+def test_rows_are_picked_by_key_and_day(tmp_path: Path) -> None:
+    lake = Lake(tmp_path)
+    rows = [labels(DAYS[0], "a", "b", unit="one"), labels(DAYS[0], "c", unit="two"), labels(DAYS[1], "d", unit="one")]
+    publish(lake, tmp_path / "1", *rows)
+    keys = pl.DataFrame({"workload": ["drafts", "notes"], "unit": ["one", "two"]})
+    assert sorted(lake.pick("labels", keys, *DAYS)["id"]) == ["a", "b", "d"]
+    assert sorted(lake.pick("labels", keys, DAYS[0], DAYS[0])["id"]) == ["a", "b"]
+    assert lake.pick("labels", keys.with_columns(unit=pl.lit("three")), *DAYS).is_empty()

@@ -45,6 +45,7 @@ def main() -> None:
         folder, many = Path(name), int(asked.events)
         small = derived(folder, many // 10, asked.rounds)
         beside(folder, "polars", many // 10, asked.rounds, MIN_POLARS)
+        beside(folder, "polars_same", many // 10, asked.rounds, MIN_POLARS)
         beside(folder, "pandas", many // 100, 1, MIN_PANDAS)
         if not asked.quick:
             large = derived(folder, many, 1)

@@ -3,7 +3,8 @@
 Two ways to write: `append` for facts that only grow (once per batch id, so a repeated commit changes nothing) and
 `replace` for derived rows (exactly the rows that match `where` are exchanged, in one commit). Delta has no commit
 across tables: a stage writes its data tables first and the one that marks completion last, under `writing()`.
-Checking rows against their contract belongs in `contract`, files as parts of a table in `files`.
+Checking rows against their contract belongs in `contract`, files as parts of a table in `files`, rows that leave their
+files in `patch`.
 """
 
 import fcntl
@@ -26,6 +27,7 @@ from deltalake.transaction import AddAction, RemoveAction
 from flywheel.errors import BadInput
 from flywheel.lake.contract import conforming, contract_of, storable, validated
 from flywheel.lake.files import days_of, linked
+from flywheel.lake.patch import holding, outlived, write
 from flywheel.tables import TABLES
 
 __all__ = ["MEMORY", "Lake", "conforming", "connect", "locked", "storable", "validated"]
@@ -46,8 +48,6 @@ PARTITIONS = {
     "dataset_rows": ["workload"],
 }
 
-GROUP = 20_000
-"""Rows of a row group in a day's files: a reader holds one for each column and thread."""
 FILES = {"file": pl.String, "rows": pl.Int64, "low": pl.Datetime("us", "UTC"), "high": pl.Datetime("us", "UTC")}
 MEMORY = "2GB"
 """What a query over a whole log may hold; beyond it DuckDB goes on in files."""
@@ -200,6 +200,16 @@ class Lake:
             file=pl.lit(f"{self.root / table}/") + pl.col("file"), high=pl.col("high") + pl.duration(milliseconds=1)
         )
 
+    def pick(self, table: str, keys: pl.DataFrame, low: date, high: date) -> pl.DataFrame:
+        """The rows of these days that agree with one of `keys` in all of its columns, read from files that hold any."""
+        of_days = pl.col("file").str.extract("/day=([^/]+)/").str.to_date().is_between(low, high)
+        with self.session(memory=MEMORY) as connection:
+            files = holding(connection, self.files(table).filter(of_days), keys)["file"].to_list()
+            if not files:
+                return contract_of(table).create_empty()
+            source = f"read_parquet({files}, hive_partitioning = true, hive_types = {{day: DATE}})"
+            return connection.sql(f"FROM {source} SEMI JOIN keys USING ({', '.join(keys.columns)})").pl()
+
     def _paths(self, table: str, version: int) -> list[str]:
         """The table's files at a version; none where that is forgotten, so that all are new."""
         try:
@@ -212,57 +222,40 @@ class Lake:
         """Put rows, checked against their contract, aside in `folder`, a Parquet file for each day."""
         days = storable(validated(table, frame)).partition_by("day", as_dict=True, include_key=False)
         for (day,), rows in days.items():
-            into = folder / table / f"day={day}"
-            into.mkdir(parents=True, exist_ok=True)
-            rows.write_parquet(
-                into / f"{uuid4().hex}.parquet", compression="zstd", compression_level=1, row_group_size=GROUP
-            )
+            write(rows, folder / table / f"day={day}")
 
     def publish(
         self, table: str, folder: Path, *, days: Sequence[date] | None = None, gone: pl.DataFrame | None = None
     ) -> None:
         """Exchange rows for those put aside, in one commit: all rows, those of `days`, or of them those in `gone`.
 
-        `gone` holds values of some columns: rows that agree with one of its rows in all of them go.
+        `gone` holds values of some columns: rows that agree with one of its rows in all of them go, of
+        all days where no `days` are given.
         """
         staged = folder / table
         touched = None if days is None else sorted({*days, *days_of(staged)})
         old = self._of_days(table, touched)
-        if gone is not None and old:
-            staged = self._merged(table, staged, old, gone)
-        self._commit_files(table, staged, old)
-
-    def _merged(self, table: str, staged: Path, old: Sequence[Path], gone: pl.DataFrame) -> Path:
-        """The staged rows, and of the old ones those that stay."""
-        names = ", ".join(storable(contract_of(table).create_empty()).columns)
-        merged = staged.with_name(f"{table}-merged")
-        shutil.rmtree(merged, ignore_errors=True)
-        merged.parent.mkdir(parents=True, exist_ok=True)
-        sources = [[str(file) for file in old], [str(file) for file in staged.rglob("*.parquet")]]
-        kept, fresh = (
-            f"read_parquet({files}, hive_partitioning = true, hive_types = {{day: DATE}})" for files in sources
-        )
-        query = f"SELECT {names} FROM {kept} ANTI JOIN gone USING ({', '.join(gone.columns)})"
-        if sources[1]:
-            query += f" UNION ALL SELECT {names} FROM {fresh}"
+        if gone is None or old.is_empty():
+            self._commit_files(table, [staged], [Path(file) for file in old["file"]])
+            return
+        kept = staged.with_name(f"{table}-kept")
         with self.session(memory=MEMORY) as connection:
-            connection.register("gone", gone.to_arrow())
-            how = f"FORMAT parquet, COMPRESSION zstd, PARTITION_BY (day), ROW_GROUP_SIZE {GROUP}"
-            connection.execute(f"COPY ({query}) TO '{merged}' ({how})")
-        return merged
+            going = outlived(connection, old, gone, kept)
+        self._commit_files(table, [staged, kept], going)
 
-    def _of_days(self, table: str, days: Sequence[date] | None) -> list[Path]:
-        files = self.files(table)["file"]
-        folders = None if days is None else {f"day={day}" for day in days}
-        return [Path(file) for file in files if folders is None or Path(file).parent.name in folders]
+    def _of_days(self, table: str, days: Sequence[date] | None) -> pl.DataFrame:
+        files = self.files(table)
+        if days is None:
+            return files
+        return files.filter(pl.col("file").str.split("/").list.get(-2).is_in([f"day={day}" for day in days]))
 
-    def _commit_files(self, table: str, staged: Path, old: Sequence[Path]) -> None:
-        """One commit: the old files go, those in `staged` come, under names of their own."""
+    def _commit_files(self, table: str, staged: Sequence[Path], old: Sequence[Path]) -> None:
+        """One commit: the old files go, those in the folders `staged` come, under names of their own."""
         root = self.root / table
         schema = storable(contract_of(table).create_empty()).to_arrow().schema
         stored = self._open(table) or DeltaTable.create(root, schema, partition_by=PARTITIONS[table])
         actions: list[AddAction | RemoveAction] = []
-        for file in sorted(staged.rglob("*.parquet")):
+        for file in sorted(file for folder in staged for file in folder.rglob("*.parquet")):
             day = file.parent.name.removeprefix("day=")
             target = root / file.parent.name / f"{uuid4().hex}.parquet"
             target.parent.mkdir(exist_ok=True)

@@ -11,6 +11,7 @@ from datetime import date
 import duckdb
 import polars as pl
 
+from flywheel.lake import Lake
 from flywheel.records.derive import UNITS, Unit
 
 SLICE = 60_000
@@ -20,7 +21,7 @@ SLICE = 60_000
 UNIT = """
     SELECT '{kind}' AS kind, workload, {kind} AS unit, min(day) AS low, max(day) AS high, count(*) AS n,
         min(conversation) <> max(conversation) AS shared, bool_or({wanted}) AS wanted
-    FROM exchanges GROUP BY workload, {kind} HAVING wanted AND (shared OR kind = 'conversation')
+    FROM {exchanges} GROUP BY workload, {kind} HAVING wanted AND (shared OR kind = 'conversation')
 """
 
 # Those that last for days come last: the slices of the others then span few days each.
@@ -31,39 +32,40 @@ CUT = """
     FROM ({units})
 """
 
-TOUCHED = "(workload, '{kind} ' || {kind}) IN (SELECT (workload, unit) FROM touched)"
+TOUCHED = """(FROM exchanges SEMI JOIN (
+    SELECT workload, unit[length('{kind} ') + 1:] AS {kind} FROM touched WHERE starts_with(unit, '{kind} ')
+) USING (workload, {kind}))"""
 
 
 def plan_whole(connection: duckdb.DuckDBPyConnection, days: Collection[date] | None = None) -> None:
     """Plan to derive everything, or whatever has an exchange on one of these days."""
     wanted = "true" if days is None else f"day IN ({', '.join(f'DATE {day.isoformat()!r}' for day in days) or 'NULL'})"
-    _cut(connection, wanted)
+    _cut(connection, "exchanges", wanted)
 
 
 def plan_touched(connection: duckdb.DuckDBPyConnection, touched: pl.DataFrame) -> None:
     """Plan to derive the units that the signals have replaced."""
     connection.register("touched", touched.to_arrow())
-    _cut(connection, TOUCHED)
+    _cut(connection, TOUCHED, "true")
 
 
 def slices(connection: duckdb.DuckDBPyConnection) -> list[tuple[Unit, int]]:
     return connection.sql("SELECT DISTINCT kind, slice FROM cut ORDER BY kind, slice").fetchall()
 
 
-def read(connection: duckdb.DuckDBPyConnection, kind: Unit, number: int) -> tuple[pl.DataFrame, pl.DataFrame]:
+def read(
+    connection: duckdb.DuckDBPyConnection, lake: Lake, kind: Unit, number: int
+) -> tuple[pl.DataFrame, pl.DataFrame]:
     """All exchanges of the units of one slice, and their signals."""
-    mine = f"(SELECT * FROM cut WHERE kind = '{kind}' AND slice = {number})"
-    low, high = connection.sql(f"SELECT min(low), max(high) FROM {mine}").fetchall()[0]
-    between = f"day BETWEEN DATE '{low}' AND DATE '{high}'"
-    exchanges = connection.sql(f"""
-        SELECT * FROM (FROM exchanges WHERE {between}) AS e
-        SEMI JOIN {mine} AS mine ON mine.workload = e.workload AND mine.unit = e.{kind}
-    """).pl()
-    connection.register("held", exchanges.select("workload", "answer").to_arrow())
-    signals = connection.sql(f"FROM (FROM signals WHERE {between}) SEMI JOIN held USING (workload, answer)").pl()
-    return exchanges, signals
+    mine = f"FROM cut WHERE kind = '{kind}' AND slice = {number}"
+    low, high = connection.sql(f"SELECT min(low), max(high) {mine}").fetchall()[0]
+    units = connection.sql(f"SELECT workload, unit AS {kind} {mine}").pl()
+    exchanges = lake.pick("exchanges", units, low, high)
+    return exchanges, lake.pick("signals", exchanges.select("workload", "answer"), low, high)
 
 
-def _cut(connection: duckdb.DuckDBPyConnection, wanted: str) -> None:
-    units = " UNION ALL ".join(UNIT.format(kind=kind, wanted=wanted.format(kind=kind)) for kind in UNITS)
+def _cut(connection: duckdb.DuckDBPyConnection, exchanges: str, wanted: str) -> None:
+    units = " UNION ALL ".join(
+        UNIT.format(kind=kind, exchanges=exchanges.format(kind=kind), wanted=wanted) for kind in UNITS
+    )
     connection.execute(CUT.format(slice=SLICE, units=units))

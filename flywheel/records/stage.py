@@ -49,17 +49,13 @@ def catch_up(lake: Lake, settings: Settings, progress: Progress = silent) -> Don
         if touched.is_empty() and not whole:
             return Done()
         latest = int(lake.scan("touched").select(pl.col("batch").max()).collect().item() or 0)
-        with lake.session("exchanges", "signals", *KINDS, memory=MEMORY) as connection, lake.aside("records") as folder:
+        with lake.session("exchanges", memory=MEMORY) as connection, lake.aside("records") as folder:
             if whole:
                 lake.doubt("records")
             plan.plan_whole(connection) if whole else plan.plan_touched(connection, touched)
             done = _derive_into(lake, settings, connection, folder, progress)
             for kind in KINDS:
-                if whole:
-                    lake.publish(kind, folder)
-                else:
-                    held = connection.sql(f"SELECT DISTINCT day FROM {kind} SEMI JOIN touched USING (workload, unit)")
-                    lake.publish(kind, folder, days=held.pl()["day"].to_list(), gone=touched)
+                lake.publish(kind, folder, gone=None if whole else touched)
         row = {"stage": "records", "version": latest, "rules": _digest(settings), "watermarks": "{}"}
         lake.replace("derivations", pl.DataFrame([row]), {"stage": ["records"]})
         lake.overwrite("touched", lake.read("touched").filter(pl.col("batch") > latest))
@@ -70,7 +66,7 @@ def derive_days(lake: Lake, settings: Settings, days: Sequence[date], progress: 
     """Make these days' records from the exchanges and signals in the lake and replace their rows."""
     with (
         lake.writing(),
-        lake.session("exchanges", "signals", memory=MEMORY) as connection,
+        lake.session("exchanges", memory=MEMORY) as connection,
         lake.aside("records") as folder,
     ):
         touched, whole = _touched(lake, settings)
@@ -109,7 +105,7 @@ def _derive_into(
 
     def read() -> Iterator[tuple[Unit, pl.DataFrame, pl.DataFrame]]:
         for unit, number in slices:
-            exchanges, signals = plan.read(connection, unit, number)
+            exchanges, signals = plan.read(connection, lake, unit, number)
             yield unit, exchanges, signals
 
     for done, (found, counts) in enumerate(mapped(derived, read()), 1):

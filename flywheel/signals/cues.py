@@ -21,6 +21,7 @@ HURRY_SAYS, QUOTES_SAY, WEAKNESS_SAYS = 0.05, 0.1, -0.15
 # A word: a run of letters and digits, or one sign of a script that writes without spaces.
 UNSPACED = r"\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Khmer}"
 WORD = rf"[{UNSPACED}]|[\p{{L}}\p{{N}}--[{UNSPACED}]]+"
+NUMBER = r"\p{N}"
 LIKENESS_READS = 1000
 """Characters of a request that are compared: what is pasted below them is matter, not wording."""
 CUES_READ = 240
@@ -47,7 +48,7 @@ def measured(seen: pl.DataFrame, rules: settings.Signals) -> pl.DataFrame:
         seen.with_columns(words=_words("request"), said_words=_words("said"), said_ends=_ends("said"))
         .with_columns(
             likeness=pl.when(either > 0).then(common / either).otherwise(same),
-            same_numbers=_same_numbers(),
+            same_numbers=_same_numbers(seen),
             hurried=pl.col("gap") < rules.hurry_seconds,
             cued=pl.any_horizontal(_has(pattern) for pattern in SPOKEN),
         )
@@ -111,14 +112,23 @@ def _confidence() -> pl.Expr:
 
 
 def _words(name: str) -> pl.Expr:
-    return pl.col(name).str.slice(0, LIKENESS_READS).str.to_lowercase().str.extract_all(WORD).list.unique()
+    """The distinct words of a text, each as a number that stands for it: numbers are compared faster than words."""
+    return _spelled(name).list.eval(pl.element().hash()).list.unique()
 
 
-def _same_numbers() -> pl.Expr:
-    """Whether the two requests speak of the same numbers; null where one has none."""
-    asked, said = (pl.col(name).list.filter(pl.element().str.contains(r"\p{N}")) for name in ("words", "said_words"))
-    both = (asked.list.len() > 0) & (said.list.len() > 0)
-    return pl.when(both).then(asked.list.set_intersection(said).list.len() > 0)
+def _spelled(name: str) -> pl.Expr:
+    return pl.col(name).str.slice(0, LIKENESS_READS).str.to_lowercase().str.extract_all(WORD)
+
+
+def _same_numbers(seen: pl.DataFrame) -> pl.Series:
+    """Whether the two requests speak of the same numbers; null where one has none, which is seen at once in most."""
+    names = ("request", "said")
+    some = seen.select(pl.all_horizontal(pl.col(name).str.contains(NUMBER) for name in names)).to_series()
+    one, other = (_spelled(name).list.filter(pl.element().str.contains(NUMBER)) for name in names)
+    both = (one.list.len() > 0) & (other.list.len() > 0)
+    same = pl.when(both).then(one.list.set_intersection(other).list.len() > 0)
+    found = seen.filter(some).select(same=same).to_series()
+    return pl.repeat(None, len(seen), dtype=pl.Boolean, eager=True).scatter(some.arg_true(), found)
 
 
 def _ends(name: str) -> pl.Expr:

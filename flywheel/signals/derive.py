@@ -19,6 +19,7 @@ from flywheel.lake import connect
 from flywheel.signals import edit, own
 from flywheel.signals.calibration import calibrated
 from flywheel.signals.cues import by_rules
+from flywheel.signals.exchanges import exchanges
 from flywheel.signals.followups import Classify, followups
 from flywheel.tables import SIGNAL_KINDS, Signals
 
@@ -60,15 +61,15 @@ def derive(
         connection.register("sliced", slice_of_tags(events["tags"].unique().to_list(), slices).to_arrow())
         connection.register("watermarks", _closing_times(watermarks, idle).to_arrow())
         connection.execute(f"CREATE TEMP TABLE placed AS {(HERE / 'talks.sql').read_text()}")
-        exchanges = connection.sql((HERE / "exchanges.sql").read_text()).pl()
-        connection.register("exchanges", exchanges.to_arrow(compat_level=NEWEST))
-        connection.register("followups", followups(connection, rules, classify).to_arrow())
+        made = exchanges(connection, events)
+        connection.register("exchanges", made.to_arrow(compat_level=NEWEST))
+        connection.register("followups", followups(connection, made, rules, classify).to_arrow())
         found = [_detect(connection, kind) for kind in SIGNAL_KINDS if kind not in rules.off]
         found += [_own(connection, signal) for signal in rules.own if signal.name not in rules.off]
     signals = pl.concat([*found, Signals.create_empty().select(found_columns())], how="vertical_relaxed")
     if audits is not None:
         signals = calibrated(signals, audits)
-    return Derived(exchanges, signals.join(exchanges.select(PLACED), on=["workload", "answer"]))
+    return Derived(made, signals.join(made.select(PLACED), on=["workload", "answer"]))
 
 
 def found_columns() -> list[str]:

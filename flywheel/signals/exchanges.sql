@@ -1,22 +1,27 @@
--- One row per answer, with what the user kept of it. Feedback finds its answer by id, whichever source logged it.
--- Windows run over narrow rows; texts join at the end.
+-- One row per answer, with what was done about it. Feedback finds its answer by id, whichever source logged it.
+-- Rows are narrow: texts join them at the end (`exchanges.py`), by `key` and by the key of the last edit.
 WITH acts AS (
     SELECT key, workload, answer, conversation, kind, time, may_train, visible, dwell_ms, value,
-        CASE WHEN kind = 'edited' THEN text END AS edited,
+        kind = 'edited' AND text IS NOT NULL AS is_edit,
         kind = 'outcome' AND list_contains(success, name) AND value IS NOT NULL AS told_success
     FROM events, rules WHERE kind <> 'response'
 ),
 feedback AS (
     SELECT workload, answer,
-        arg_max(edited, (time, key)) FILTER (WHERE kind = 'edited') AS edited,
         bool_or(kind = 'accepted') AS accepted,
         bool_and(may_train) AS may_train,
         max(dwell_ms) FILTER (WHERE kind = 'shown' AND visible IS DISTINCT FROM false) AS shown_ms,
-        arg_max(value, (time, key)) FILTER (WHERE told_success) AS outcome,
         min(time) AS first_time,
         max(time) AS last_time,
         list_sort(list(key)) AS keys
     FROM acts WHERE answer IS NOT NULL
+    GROUP BY ALL
+),
+last_acts AS (
+    SELECT workload, answer,
+        arg_max(key, (time, key)) FILTER (WHERE is_edit) AS edit_key,
+        arg_max(value, (time, key)) FILTER (WHERE told_success) AS outcome
+    FROM acts WHERE answer IS NOT NULL AND (is_edit OR told_success)
     GROUP BY ALL
 ),
 outcomes AS (
@@ -30,14 +35,15 @@ outcomes AS (
     GROUP BY ALL
 ),
 told AS (
-    SELECT placed.*, edited, accepted, shown_ms, feedback.keys,
-        CASE WHEN feedback.outcome IS NULL AND outcome_key IS NOT NULL THEN [outcome_key] ELSE [] END AS outcome_keys,
-        coalesce(feedback.outcome, outcomes.outcome) AS outcome,
+    SELECT placed.*, edit_key,
+        CASE WHEN last_acts.outcome IS NULL AND outcome_key IS NOT NULL THEN [outcome_key] ELSE [] END AS outcome_keys,
+        coalesce(last_acts.outcome, outcomes.outcome) AS outcome,
         least(placed.time, feedback.first_time, outcomes.first_time) AS first_time,
         greatest(placed.time, feedback.last_time, outcomes.last_time) AS last_time,
         placed.may_train AND coalesce(feedback.may_train, true) AND coalesce(outcomes.may_train, true) AS trainable
     FROM placed
     LEFT JOIN feedback ON feedback.workload = placed.workload AND feedback.answer = placed.id
+    LEFT JOIN last_acts ON last_acts.workload = placed.workload AND last_acts.answer = placed.id
     LEFT JOIN outcomes ON outcomes.workload = placed.workload AND outcomes.conversation = placed.conversation
 ),
 talks AS (
@@ -69,6 +75,9 @@ counted AS (
     LEFT JOIN siblings USING (key)
 )
 SELECT
+    counted.key,
+    edit_key,
+    accepted,
     counted.workload,
     counted.id AS answer,
     counted.time::DATE AS day,
@@ -81,15 +90,6 @@ SELECT
     attempt,
     person AS user,
     sliced.slice,
-    events.prompt,
-    coalesce(events.prompt::JSON ->> '$[#-1].content', '') AS request,
-    coalesce(events.text, '') AS response,
-    CASE WHEN edited IS NOT NULL AND (accepted OR until < closed_before) THEN edited
-         WHEN edited IS NULL AND accepted THEN events.text END AS final,
-    events.model,
-    events.model_version,
-    events.arm,
-    coalesce(events.refused, false) AS refused,
     shown_ms,
     outcome,
     since,
@@ -97,6 +97,7 @@ SELECT
     until < closed_before AS closed,
     trainable AS may_train,
     list_concat(list_prepend(counted.key, coalesce(keys, [])), outcome_keys) AS event_ids
-FROM counted JOIN events USING (key)
+FROM counted
+    LEFT JOIN feedback ON feedback.workload = counted.workload AND feedback.answer = counted.id
     JOIN sliced ON sliced.tags = counted.tags
     JOIN watermarks ON watermarks.workload = counted.workload

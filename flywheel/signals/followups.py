@@ -23,9 +23,11 @@ SQL = Path(__file__).with_suffix(".sql").read_text()
 Classify = Callable[[pl.DataFrame, settings.Signals], pl.DataFrame]
 
 
-def followups(connection: duckdb.DuckDBPyConnection, rules: settings.Signals, classify: Classify) -> pl.DataFrame:
+def followups(
+    connection: duckdb.DuckDBPyConnection, exchanges: pl.DataFrame, rules: settings.Signals, classify: Classify
+) -> pl.DataFrame:
     """The table `followups`: `said` is the next request, `gap` how many seconds later it was answered."""
-    seen = cues.measured(connection.sql(SQL).pl(), rules)
+    seen = cues.measured(_said(connection, exchanges), rules)
     candidate = (
         (pl.col("likeness") >= rules.rephrase_similarity) | (pl.col("gap") < rules.hurry_seconds) | pl.col("cued")
     )
@@ -35,3 +37,14 @@ def followups(connection: duckdb.DuckDBPyConnection, rules: settings.Signals, cl
         reading=pl.lit("nothing"), confidence=pl.lit(cues.CONFIDENCE["nothing"])
     )
     return pl.concat([read.select(COLUMNS), others.select(COLUMNS)], how="vertical_relaxed")
+
+
+def _said(connection: duckdb.DuckDBPyConnection, exchanges: pl.DataFrame) -> pl.DataFrame:
+    """The follow-ups with their texts: not a tool's result, nor what one component handed to the next as it was."""
+    earlier = exchanges.select("workload", "answer", "request", "response")
+    later = exchanges.select("workload", "prompt", next_answer="answer", said="request")
+    told = connection.sql(SQL).pl().join(earlier, on=["workload", "answer"]).join(later, on=["workload", "next_answer"])
+    connection.register("prompts", told.select("prompt").to_arrow(compat_level=pl.CompatLevel.newest()))
+    user = connection.sql("SELECT prompt ->> '$[#-1].role' = 'user' AS person FROM prompts").pl()["person"]
+    same = pl.col("handed") & (pl.col("request") == pl.col("said"))
+    return told.filter(user & ~same).drop("prompt", "handed")

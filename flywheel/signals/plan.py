@@ -99,7 +99,8 @@ NEW = """
         SELECT * FROM acts ANTI JOIN answers USING (workload, answer) WHERE answer IS NOT NULL
         UNION ALL
         SELECT * FROM acts ANTI JOIN (
-            SELECT workload, conversation FROM exchanges WHERE named
+            SELECT workload, conversation FROM exchanges
+            SEMI JOIN (FROM acts WHERE answer IS NULL) USING (workload, conversation) WHERE named
             UNION SELECT workload, conversation FROM fresh WHERE kind = 'response'
         ) USING (workload, conversation) WHERE answer IS NULL;
 """

@@ -16,6 +16,10 @@ FROM (
                     PARTITION BY exchanges.workload, exchanges.conversation, exchanges.parent, component ORDER BY attempt
                 ) AS gap
             FROM exchanges JOIN events ON events.key = exchanges.event_ids[1]
+            -- Most messages have one answer.
+            SEMI JOIN (SELECT workload, conversation, parent FROM exchanges WHERE attempt > 1) AS several
+                ON several.workload = exchanges.workload AND several.conversation = exchanges.conversation
+                AND several.parent = exchanges.parent
         ), rules
         WINDOW siblings AS (PARTITION BY workload, conversation, parent, component)
     )
