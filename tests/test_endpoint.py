@@ -1,6 +1,9 @@
 """Asking endpoints: what is tried again, what is not, what is counted, and that nothing asked for is lost."""
 
 import json
+import os
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
@@ -135,10 +138,16 @@ def test_an_address_that_is_none_is_refused() -> None:
         Asking(endpoint=Endpoint(url="file:///etc/passwd", model="m"), max_tokens=1, whose="the judge")
 
 
-def test_no_proxy_stands_before_this_machine(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")
-    served.reply = echo
-    assert asking(served).texts([question("a")]) == ["A"]
+def test_no_proxy_stands_before_this_machine(served: Served) -> None:
+    """In a process of its own, since Python looks for proxies once."""
+    script = (
+        "import sys; from flywheel.endpoint import Asking; from flywheel.settings import Endpoint\n"
+        "print(Asking(endpoint=Endpoint(url=sys.argv[1], model='m'), max_tokens=1).texts([[]]))"
+    )
+    nobody = os.environ | {"http_proxy": "http://127.0.0.1:1", "no_proxy": ""}
+    command = [sys.executable, "-c", script, served.url]
+    ended = subprocess.run(command, env=nobody, capture_output=True, text=True, check=False)
+    assert ended.stdout == "['Hello.']\n", ended.stderr
 
 
 def test_the_server_says_how_long_to_wait_within_reason() -> None:

@@ -19,22 +19,22 @@ from flywheel.process import Job, Report, Result
 
 def generate(job: Job, report: Report) -> Result:
     """One answer to each item; an item's draws are its own, and the same for every model."""
-    asking = _Asking(job, report)
-    ways = engines(asking.folder, asking.decoding["temperature"])
+    work = _Work(job, report)
+    ways = engines(work.folder, work.decoding["temperature"])
     used = ""
-    while left := asking.left():
-        asking.require_budget()
+    while left := work.left():
+        work.require_budget()
         used, engine = ways.pop(0)
-        report(used, done=len(asking.answered), of=len(job["items"]))
+        report(used, done=len(work.answered), of=len(job["items"]))
         try:
-            for found in engine(asking.folder, asking.questions(left)):
-                asking.keep(left, found)
+            for found in engine(work.folder, work.questions(left)):
+                work.keep(left, found)
         except Unusable as reason:
             report(f"not by {used}: {reason}")
-    return {"fingerprint": asking.model, "answered": len(asking.answered), "by": used}
+    return {"fingerprint": work.model, "answered": len(work.answered), "by": used}
 
 
-class _Asking:
+class _Work:
     """One job under way: what is answered, what is left, what it has cost."""
 
     def __init__(self, job: Job, report: Report) -> None:
@@ -79,4 +79,11 @@ class _Asking:
                 self.spending.add(tokens=counted(row) or self.characters[row["item"]] // A_TOKEN)
             else:
                 self.spending.add(seconds=row["seconds"])
-        self.report("answers", done=len(self.answered), of=len(self.job["items"]))
+        self._tell(len(self.answered) - len(rows))
+
+    def _tell(self, before: int) -> None:
+        """A line for each twentieth of the work, however few answers come at a time."""
+        done, of = len(self.answered), len(self.job["items"])
+        part = max(1, of // 20)
+        if done == of or done // part != before // part:
+            self.report("answers", done=done, of=of)

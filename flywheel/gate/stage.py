@@ -109,7 +109,7 @@ class Bench:
             what, known = f"no scorer of {self.trial.workload} is called {self.gate.primary}", ", ".join(self.scorers)
             raise Terminal(what, seen=self.gate.primary, allowed=known, do="mend gate.primary in flywheel.toml")
         scorer = self.scorers[self.gate.primary]
-        why = may_not_decide(self.desk, scorer, run=partial(self.run, "gate"))
+        why = may_not_decide(self.desk, scorer, run=self.run)
         return self.scored(scorer, items), [why] if why else []
 
     def guards(self, items: pl.DataFrame) -> dict[str, Scored]:
@@ -118,7 +118,7 @@ class Bench:
 
     def scored(self, scorer: Scorer, items: pl.DataFrame) -> Scored:
         ours, theirs = self.sides()
-        score = partial(scores, self.desk, scorer, items, run=partial(self.run, "gate"))
+        score = partial(scores, self.desk, scorer, items, run=self.run)
         if scorer.kind != "judge":
             return Scored(candidate=score(ours), champion=score(theirs))
         sides = score(ours, theirs)

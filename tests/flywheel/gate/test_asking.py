@@ -175,6 +175,14 @@ def test_a_killed_process_loses_what_it_had_in_hand_and_no_more(lake: Lake, serv
     assert not Kept(place).path.exists()
 
 
+def test_what_a_killed_run_left_is_filed_under_what_it_was_asked(lake: Lake, served: Served) -> None:
+    served.reply, folder = echo, hosted(lake, served)
+    place = lake.home / "gate" / "w" / fingerprint(folder)
+    process.run("gate", place, questions(lake, folder, place, ITEMS.head(3).to_dicts()))
+    ask(lake, folder, gate=Gate(max_new_tokens=7))
+    assert sorted(lake.read("answers")["decoding"]) == ["t1-n6"] * 3 + ["t1-n7"] * 20
+
+
 def test_a_torn_last_line_is_ignored_and_what_comes_after_it_is_whole(tmp_path: Path) -> None:
     kept = Kept(tmp_path)
     kept.add("answer", {"item": "a"}, {"item": "b"})
