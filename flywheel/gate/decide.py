@@ -30,6 +30,7 @@ class Guard(NamedTuple):
     margin: float
     found: Comparison | None
     holes: int
+    broken: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -186,7 +187,9 @@ def _slices(slices: pl.DataFrame, gate: Gate) -> Iterator[str]:
 def _guard(guard: Guard) -> Iterator[str]:
     found = guard.found
     asked = guard.holes + (found.items if found else 0)
-    if found is None or too_many(guard.holes, of=asked) or not isfinite(found.gain):
+    if guard.broken:
+        yield f"guard {guard.name} cannot be trusted: {'; '.join(guard.broken)}"
+    elif found is None or too_many(guard.holes, of=asked) or not isfinite(found.gain):
         yield f"guard {guard.name} lacks {guard.holes} of {asked} scores, and at most {MAX_HOLES:.0%} may"
     elif found.gain < -guard.margin:
         yield f"guard {guard.name} loses more than its margin of {guard.margin:g}: {_told(found)}"

@@ -192,7 +192,7 @@ def _guards(asked: pl.DataFrame, guards: Mapping[str, Scored], gate: Gate) -> li
     for name in sorted(margins.keys() & guards.keys() - {gate.primary}):
         pairing = pair(asked, guards[name], gate)
         seen = None if pairing.broken else compare(pairing.pairs, alpha=BESIDE_ALPHA)
-        found.append(Guard(name, margins[name], seen, pairing.holes))
+        found.append(Guard(name, margins[name], seen, pairing.holes, pairing.broken))
     return found
 
 

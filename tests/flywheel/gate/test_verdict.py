@@ -232,6 +232,10 @@ def test_a_guard_that_nobody_ran_holds() -> None:
     nothing = {"brevity": Scored(candidate=holes, champion=guard(0.0).champion)}
     row = verdict(judged(ITEMS, BETTER, WEAK, gate=GUARDED, beside={"guards": nothing}))
     assert "guard brevity lacks 300 of 300 scores" in row["reason"]
+    stuck = holes.with_columns(score=pl.lit(float("nan")))
+    mad = {"brevity": Scored(candidate=stuck, champion=guard(0.0).champion)}
+    row = verdict(judged(ITEMS, BETTER, WEAK, gate=GUARDED, beside={"guards": mad}))
+    assert "300 scores of the candidate are no finite numbers" in row["reason"]
 
 
 def test_a_capability_set_that_nobody_asked_holds_and_one_that_was_is_told() -> None:
