@@ -63,9 +63,9 @@ def test_history_is_cut_exported_and_told_from_the_command_line(tmp_path: Path) 
     made = cut(lake, "tickets", Workload(base_model="none", holdout=0.4, gate=Gate(min_users=5)))
     card = told(tmp_path, "card", "tickets")
     assert card["hashes"]["eval_set"] == made.items["eval_set"][0]
-    for format, lines in card["exports"].items():
+    for format in ("trl-sft", "trl-dpo", "trl-kto", "jsonl"):
         out = told(tmp_path, "export", "tickets", "--format", format, "--out", tmp_path / format)
-        assert out["lines"] == {f"{split}.jsonl": count for split, count in lines.items()}
+        assert out["lines"] == {f"{split}.jsonl": counts[format] for split, counts in card["exports"].items()}
     shown = told(tmp_path, "eval-set", "show", "tickets")["sets"]
     assert [(one["role"], one["items"]) for one in shown if one["role"] == "eval"] == [("eval", len(made.items))]
     gone = made.items["item"][0]

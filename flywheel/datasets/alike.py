@@ -4,7 +4,6 @@ Exact, whatever the order: with a Jaccard likeness of at least `LIKE`, the small
 other, so only texts that share one of those are compared. What follows from a repetition belongs to the caller.
 """
 
-import hashlib
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
@@ -51,9 +50,9 @@ def repeated(texts: Sequence[str]) -> list[bool]:
 
 
 def _runs(text: str) -> frozenset[int]:
+    """Hashes of this process: which runs come first differs from one to the next, which texts are alike does not."""
     words = text.split(" ")
-    runs = (words[start : start + RUN] for start in range(max(1, len(words) - RUN + 1)))
-    return frozenset(int.from_bytes(hashlib.blake2b(" ".join(run).encode(), digest_size=8).digest()) for run in runs)
+    return frozenset(hash(tuple(words[start : start + RUN])) for start in range(max(1, len(words) - RUN + 1)))
 
 
 def _prefix(runs: frozenset[int]) -> list[int]:
