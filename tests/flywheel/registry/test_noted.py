@@ -60,6 +60,7 @@ def test_telling_it_again_changes_nothing_and_news_are_told(run: tuple[Registry,
     assert not note(registry, VERDICT, run_id)
     assert client.get_run(run_id).to_dictionary() == before
     page(registry.home, VERDICT).write_text("<p>better said</p>")
+    assert note(registry, VERDICT, run_id)
     assert note(registry, VERDICT | {"gain": 0.03}, run_id)
     assert history(client, run_id)["gate/gain"] == [0.02, 0.03]
     assert history(client, run_id)["gate/items"] == [300]
