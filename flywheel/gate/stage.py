@@ -19,9 +19,10 @@ from flywheel.errors import Terminal
 from flywheel.gate import asking, capability, costs
 from flywheel.gate.asking import answers_of, current_cycle
 from flywheel.gate.forgetting import Forgetting, flips
-from flywheel.gate.length import control
+from flywheel.gate.length import control, inseparable
 from flywheel.gate.pairing import Scored, Trial
 from flywheel.gate.sanity import faults
+from flywheel.gate.scorers.checks import said
 from flywheel.gate.scoring import SENT, Contender, may_not_decide, scores
 from flywheel.gate.sendings import Desk
 from flywheel.gate.verdict import Judged, confirmed, judge, look_at
@@ -63,6 +64,7 @@ def judge_cycle(desk: Desk, items: pl.DataFrame, models: dict[str, Path], *, cha
     bench = Bench(desk, trial, models, run)
     asked = items.filter(pl.col("role") == "eval")
     primary, why_not = bench.primary(asked)
+    items = _scored_ones(items, primary)
     with lake.writing():  # no other look may come between reading the ledger and writing this one
         looks, verdicts = lake.read("looks"), lake.read("verdicts")
         look = look_at(
@@ -109,8 +111,9 @@ class Bench:
             what, known = f"no scorer of {self.trial.workload} is called {self.gate.primary}", ", ".join(self.scorers)
             raise Terminal(what, seen=self.gate.primary, allowed=known, do="mend gate.primary in flywheel.toml")
         scorer = self.scorers[self.gate.primary]
-        why = may_not_decide(self.desk, scorer, run=self.run)
-        return self.scored(scorer, items), [why] if why else []
+        why, found = may_not_decide(self.desk, scorer, run=self.run), self.scored(scorer, items)
+        longer = inseparable(found.candidate["control"].drop_nulls()) if scorer.kind == "judge" else ""
+        return found, [sentence for sentence in (why, longer) if sentence]
 
     def guards(self, items: pl.DataFrame) -> dict[str, Scored]:
         """What the other scorers say, those that report and those that guard."""
@@ -132,7 +135,7 @@ class Bench:
         both, most = both.sort("item"), self.gate.max_new_tokens
         cut_off = [both[name].ge(most).fill_null(value=False).to_list() for name in ("tokens_out", "tokens_out_was")]
         texts = (both[name].to_list() for name in ("text", "text_was", "reference"))
-        return faults(*texts, prompts=both["prompt"].to_list(), at_limit=(cut_off[0], cut_off[1]))
+        return faults(*texts, prompts=[said(prompt) for prompt in both["prompt"]], at_limit=(cut_off[0], cut_off[1]))
 
     def forgetting(self) -> Forgetting | None:
         if not self.gate.capability:
@@ -140,6 +143,12 @@ class Bench:
         asked = _capability(self.desk)
         ours, theirs = (capability.score(asked, each.answers) for each in self.sides())
         return flips(ours, theirs)
+
+
+def _scored_ones(items: pl.DataFrame, primary: Scored) -> pl.DataFrame:
+    """Without the eval items of which the deciding scorer has nothing to say, holes apart: `preference` needs a change."""
+    told = pl.col("item").is_in(primary.candidate["item"].implode())
+    return items.filter(told | (pl.col("role") != "eval"))
 
 
 def _sealed(bench: Bench, items: pl.DataFrame, judged: Judged) -> Judged:

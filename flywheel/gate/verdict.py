@@ -190,7 +190,8 @@ def _guards(asked: pl.DataFrame, guards: Mapping[str, Scored], gate: Gate) -> li
     margins = {scorer.name: scorer.margin for scorer in gate.scorers if scorer.margin is not None}
     found = []
     for name in sorted(margins.keys() & guards.keys() - {gate.primary}):
-        pairing = pair(asked, guards[name], gate)
+        told = asked.filter(pl.col("item").is_in(guards[name].candidate["item"].implode()))
+        pairing = pair(told, guards[name], gate)  # `preference` has nothing to say of some items: no holes
         seen = None if pairing.broken else compare(pairing.pairs, alpha=BESIDE_ALPHA)
         found.append(Guard(name, margins[name], seen, pairing.holes, pairing.broken))
     return found
