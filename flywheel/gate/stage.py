@@ -146,7 +146,7 @@ class Bench:
 
 
 def _scored_ones(items: pl.DataFrame, primary: Scored) -> pl.DataFrame:
-    """Without the eval items of which the deciding scorer has nothing to say, holes apart: `preference` needs a change."""
+    """Without eval items of which the deciding scorer has no row, as `preference` has none where nobody changed a word."""
     told = pl.col("item").is_in(primary.candidate["item"].implode())
     return items.filter(told | (pl.col("role") != "eval"))
 

@@ -2,20 +2,26 @@
 
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pytest
 
+from flywheel import process
 from flywheel.errors import BrokenInvariant
 from flywheel.gate import stage
+from flywheel.gate.asking import decoding, keep_answers
 from flywheel.gate.ledger import broken, budget_left
+from flywheel.gate.sendings import Desk
+from flywheel.gate.stage import Run
+from flywheel.gate.verdict import Judged
 from flywheel.lake import Lake
-from flywheel.settings import Workload
+from flywheel.settings import Gate
 from flywheel.tables import Checkpoints, Datasets
 from tests.flywheel.gate.workbench import eval_items, model, verdict
+from tests.product import read
 
 ITEMS = eval_items()
-RULES = Workload(base_model="none")
 
 
 def lake_with(folder: Path, **right: float) -> Lake:
@@ -23,8 +29,19 @@ def lake_with(folder: Path, **right: float) -> Lake:
     lake = Lake(folder)
     lake.overwrite("eval_items", ITEMS)
     for seed, (name, chance) in enumerate(right.items(), start=1):
-        stage.keep_answers(lake, name, RULES.gate, model(ITEMS, right=chance, seed=seed))
+        said = model(ITEMS, right=chance, seed=seed)
+        row = {"workload": "replies", "cycle": 1, "model": name, "decoding": decoding(Gate())}
+        keep_answers(lake, row, [{"item": item, "text": text} for item, text in said.items()])
     return lake
+
+
+def judged(lake: Lake, run: Run = process.run, **rules: Any) -> Judged:
+    """The cycle's verdict, against the champion `old`; the models lie nowhere, so only `run` can ask them."""
+    workloads = {"replies": {"base_model": "none", **rules}}
+    desk = Desk(lake=lake, settings=read(lake.home, workloads=workloads), workload="replies", cycle=1)
+    models = {name: lake.home / "models" / name for name in ("old", "first", "new")}
+    items = lake.read("eval_items")
+    return stage.judge_cycle(desk, items, models, champion="old", run=run)
 
 
 def trained(lake: Lake, fingerprint: str, cycle: int = 1) -> None:
@@ -43,9 +60,9 @@ def trained(lake: Lake, fingerprint: str, cycle: int = 1) -> None:
 def test_a_cycle_judged_again_is_the_same_verdict_and_the_same_look(tmp_path: Path) -> None:
     lake = lake_with(tmp_path, old=0.6, new=0.75)
     trained(lake, "new")
-    first = stage.judge_cycle(lake, "replies", RULES, "old")
+    first = judged(lake)
     assert verdict(first)["verdict"] == "promote"
-    again = stage.judge_cycle(lake, "replies", RULES, "old")
+    again = judged(lake)
     assert again.verdict.equals(first.verdict)
     assert lake.read("looks")["items"].list.len().to_list() == [300]
     assert lake.read("verdicts").equals(first.verdict)
@@ -54,26 +71,26 @@ def test_a_cycle_judged_again_is_the_same_verdict_and_the_same_look(tmp_path: Pa
 def test_each_cycle_spends_and_a_tampered_ledger_promotes_nothing(tmp_path: Path) -> None:
     lake = lake_with(tmp_path, old=0.6, first=0.6, new=0.75)
     trained(lake, "first")
-    stage.judge_cycle(lake, "replies", RULES, "old")
+    judged(lake)
     trained(lake, "new", cycle=2)
     whole = lake.read("looks")
     assert broken(whole, lake.read("verdicts"), workload="replies") == []
     lake.overwrite("looks", whole.with_columns(alpha=pl.lit(0.0)))
-    told = verdict(stage.judge_cycle(lake, "replies", RULES, "old"))
+    told = verdict(judged(lake))
     assert (told["verdict"], told["look"]) == ("hold", 0)
     lake.overwrite("looks", whole.clear())
-    assert "is missing" in verdict(stage.judge_cycle(lake, "replies", RULES, "old"))["reason"]
+    assert "is missing" in verdict(judged(lake))["reason"]
     lake.overwrite("looks", whole)
-    assert verdict(stage.judge_cycle(lake, "replies", RULES, "old"))["verdict"] == "promote"
+    assert verdict(judged(lake))["verdict"] == "promote"
     assert budget_left(lake.read("looks"), workload="replies", items=ITEMS["item"].to_list()) < 0.3
 
 
 def test_a_look_stays_in_the_ledger_when_its_verdict_was_never_written(tmp_path: Path) -> None:
     lake = lake_with(tmp_path, old=0.6, new=0.75)
     trained(lake, "new")
-    stage.judge_cycle(lake, "replies", RULES, "old")
+    judged(lake)
     lake.overwrite("verdicts", lake.read("verdicts").clear())
-    assert verdict(stage.judge_cycle(lake, "replies", RULES, "old"))["look"] == 1
+    assert verdict(judged(lake))["look"] == 1
     assert len(lake.read("looks")) == 1
 
 
@@ -82,5 +99,5 @@ def test_items_of_two_eval_sets_are_never_judged_together(tmp_path: Path) -> Non
     trained(lake, "new")
     lake.overwrite("eval_items", pl.concat([ITEMS, eval_items(2, 2, eval_set="e2")]))
     with pytest.raises(BrokenInvariant, match="one eval set"):
-        stage.judge_cycle(lake, "replies", RULES, "old")
+        judged(lake)
     assert lake.read("looks").is_empty()
