@@ -146,7 +146,7 @@ class Bench:
 
 
 def _scored_ones(items: pl.DataFrame, primary: Scored) -> pl.DataFrame:
-    """Without eval items of which the deciding scorer has no row, as `preference` has none where nobody changed a word."""
+    """Without eval items that the deciding scorer has no row of: `preference` has none where no word was changed."""
     told = pl.col("item").is_in(primary.candidate["item"].implode())
     return items.filter(told | (pl.col("role") != "eval"))
 
