@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from flywheel.settings.base import Frozen, Name, Share
+from flywheel.settings.curation import Curation
 
 
 class Check(Frozen):
@@ -168,6 +169,8 @@ class Workload(Frozen):
     """The share of the other users whose records steer training but do not train."""
     eval_items: Annotated[int, Field(ge=1)] = 300
     """The most items an eval set is frozen with."""
+    curation: Curation = Curation()
+    """Which records it trains on."""
     checks: tuple[Check, ...] = ()
     """The workload's own programmatic checks."""
     recipe: Recipe = Recipe()

@@ -1,0 +1,160 @@
+"""Near-duplicates: texts that say nearly the same, in clusters.
+
+Two texts are near-duplicates when the Jaccard index of their 5-word grams is at least 0.8; a cluster is what chains of
+them join. MinHash proposes pairs: 120 minima in 20 bands of 6, so that a pair at 0.8 is proposed with a chance of 0.998
+(at 0.9 of 1 - 1e-6); each proposed pair is then measured exactly, so that nothing is joined by chance. Grams that a
+fifth of all texts have are a product's template and tell no two texts apart; they are left out.
+
+The clusters are a function of the set of texts: order and repetition change nothing. Within a very large bucket each
+text meets its neighbours in twenty random orders, not all others, so the work grows with the number of texts alone.
+"""
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+import pyarrow as pa
+
+from flywheel.compute import mapped
+from flywheel.datasets.grams import U64, Grams, chunks, grams, mixed, normalised, wholes
+
+WORDS = 5
+JACCARD = 0.8
+BANDS, ROWS = 20, 6
+NEIGHBOURS = 8
+"""How many texts after it in its bucket each text meets, in each band."""
+SHARED, FEW, SAMPLE = 0.2, 100, 2000
+"""A template's gram is in more than this share of the texts of a sample; among few texts nobody can tell."""
+
+Numbers = npt.NDArray[np.int64]
+FACTORS = (mixed(np.arange(1, BANDS * ROWS + 1, dtype=np.uint64)) >> np.uint64(32)).astype(np.uint32) | np.uint32(1)
+
+
+def clusters(texts: pl.Series, jaccard: float = JACCARD) -> pl.Series:
+    """The cluster of each text, named by the hash of one of its members."""
+    raw = texts.fill_null("").alias("text").unique()
+    plain = _gathered([chunk for chunk in mapped(normalised, (chunk for _, chunk in chunks(raw)))], raw)
+    named = np.concatenate([np.zeros(0, np.uint64), *mapped(wholes, (chunk for _, chunk in chunks(plain)))])
+    contents, first = np.unique(named, return_index=True)
+    labels = _joined(plain.gather(pl.Series(first)), jaccard)
+    of_raw = contents[labels[np.searchsorted(contents, named)]]
+    known = pl.DataFrame({"text": raw, "cluster": of_raw}, schema_overrides={"cluster": pl.UInt64})
+    asked = texts.fill_null("").alias("text").to_frame()
+    return asked.join(known, on="text", how="left", maintain_order="left")["cluster"]
+
+
+def _joined(plain: pl.Series, jaccard: float) -> Numbers:
+    """For each of these different texts the first one of its cluster."""
+    template = _template(plain)
+
+    def sketched(chunk: pl.Series) -> U64:
+        return _bands(_telling(grams(chunk, WORDS), template))
+
+    keys = np.concatenate([np.zeros((0, BANDS), np.uint64), *mapped(sketched, (each for _, each in chunks(plain)))])
+    labels, failed = np.arange(len(plain)), np.zeros(0, np.uint64)
+    orders = [_order(keys, band) for band in range(BANDS)]
+    sets = _Sets(plain, _companions(keys, orders), template)
+    for band, order in enumerate(orders):
+        bucket = keys[order, band]
+        for step in range(1, NEIGHBOURS + 1):
+            met = np.flatnonzero((bucket[step:] == bucket[:-step]) & (bucket[step:] != 0))
+            pairs = np.sort(np.stack([order[met], order[met + step]]), axis=0)
+            pairs = pairs[:, labels[pairs[0]] != labels[pairs[1]]]
+            codes = pairs[0].astype(np.uint64) * np.uint64(len(plain)) + pairs[1].astype(np.uint64)
+            fresh = ~np.isin(codes, failed)
+            pairs, codes = pairs[:, fresh], codes[fresh]
+            alike = sets.jaccard(pairs[0], pairs[1]) >= jaccard
+            failed = np.union1d(failed, codes[~alike])
+            labels = _united(labels, pairs[0][alike], pairs[1][alike])
+    return labels
+
+
+def _template(plain: pl.Series) -> U64:
+    """The grams that too many texts share."""
+    some = grams(plain.head(SAMPLE), WORDS)
+    if len(some.sizes) < FEW:
+        return np.zeros(0, np.uint64)
+    found = pl.DataFrame({"text": some.texts, "gram": some.hashes})
+    many = found.group_by("gram").agg(pl.col("text").n_unique()).filter(pl.col("text") > SHARED * len(some.sizes))
+    return many["gram"].to_numpy()
+
+
+def _telling(found: Grams, template: U64) -> Grams:
+    """Without the template's grams, but for texts that have no other."""
+    if not len(template):
+        return found
+    own = ~np.isin(found.hashes, template)
+    counts = np.bincount(found.texts[own], minlength=len(found.sizes))
+    kept = own | (counts == 0)[found.texts]
+    return Grams(found.hashes[kept], np.where(counts == 0, found.sizes, counts))
+
+
+def _bands(found: Grams) -> U64:
+    """A key for each band of each text; 0 where there is no gram."""
+    some = found.sizes > 0
+    starts = (np.cumsum(found.sizes) - found.sizes)[some]
+    keys = np.zeros((len(found.sizes), BANDS), dtype=np.uint64)
+    if not len(starts):
+        return keys
+    small = (found.hashes >> np.uint64(32)).astype(np.uint32)
+    for band in range(BANDS):
+        key = np.zeros(len(starts), dtype=np.uint64)
+        for factor in FACTORS[band * ROWS : (band + 1) * ROWS]:
+            key = mixed(key + np.minimum.reduceat(small * factor, starts))
+        keys[some, band] = key
+    return keys
+
+
+def _order(keys: U64, band: int) -> Numbers:
+    """The texts by their key in this band, those of one key in an order of the band's own."""
+    shuffled = np.random.default_rng(band).permutation(len(keys))
+    return shuffled[np.argsort(keys[shuffled, band], kind="stable")]
+
+
+def _companions(keys: U64, orders: list[Numbers]) -> npt.NDArray[np.bool_]:
+    """Which texts share a bucket with another."""
+    found = np.zeros(len(keys), dtype=bool)
+    for band, order in enumerate(orders):
+        same = keys[order[1:], band] == keys[order[:-1], band]
+        found[order[1:][same]] = True
+        found[order[:-1][same]] = True
+    return found
+
+
+def _united(labels: Numbers, left: Numbers, right: Numbers) -> Numbers:
+    """The labels when each left text is in one cluster with its right one."""
+    while True:
+        low = np.minimum(labels[left], labels[right])
+        if np.array_equal(labels[left], low) and np.array_equal(labels[right], low):
+            return labels
+        np.minimum.at(labels, labels[left], low)
+        np.minimum.at(labels, labels[right], low)
+        while not np.array_equal(labels, shorter := labels[labels]):
+            labels = shorter
+
+
+class _Sets:
+    """The grams of those texts that may have a near-duplicate."""
+
+    def __init__(self, plain: pl.Series, needed: npt.NDArray[np.bool_], template: U64) -> None:
+        def listed(chunk: pl.Series) -> pl.Series:
+            found = _telling(grams(chunk, WORDS), template)
+            offsets = pa.array(np.concatenate([[0], np.cumsum(found.sizes)]))
+            values = pa.array((found.hashes >> np.uint64(32)).astype(np.uint32))
+            lists: pl.Series = pl.from_arrow(pa.LargeListArray.from_arrays(offsets, values))  # pyright: ignore[reportAssignmentType]
+            return lists.list.unique()
+
+        some = plain.filter(pl.Series(needed))
+        self.places = np.cumsum(needed) - 1
+        empty = pl.Series([], dtype=pl.List(pl.UInt32))
+        self.lists = _gathered(list(mapped(listed, (chunk for _, chunk in chunks(some)))), empty)
+
+    def jaccard(self, left: Numbers, right: Numbers) -> npt.NDArray[np.float64]:
+        """The Jaccard index of each pair."""
+        sides = {name: self.lists.gather(self.places[texts]) for name, texts in (("a", left), ("b", right))}
+        shared = pl.col("a").list.set_intersection("b").list.len()
+        union = pl.col("a").list.len() + pl.col("b").list.len() - shared
+        return pl.DataFrame(sides).select(shared / union).to_series().to_numpy()
+
+
+def _gathered(parts: list[pl.Series], empty: pl.Series) -> pl.Series:
+    return pl.concat(parts) if parts else empty.clear()
