@@ -10,9 +10,10 @@ from datetime import datetime, timedelta
 
 import polars as pl
 
+from flywheel.datasets.candidates import candidates
+from flywheel.datasets.curation import Curated, curate
 from flywheel.datasets.evalset import frozen
-from flywheel.datasets.leakage import leaks, without_eval_requests
-from flywheel.datasets.splits import side
+from flywheel.datasets.leakage import leaks
 from flywheel.errors import BrokenInvariant, Terminal
 from flywheel.lake import Lake
 from flywheel.settings import Workload
@@ -44,7 +45,9 @@ def cut(lake: Lake, workload: str, rules: Workload) -> Cut:
         cutoff, events = _cutoff(lake, workload)
         items = frozen(lake, workload, rules)
         records = {kind: _of(lake.read(kind), workload, rules, cutoff) for kind in COUNTED}
-        rows = training_rows(records["pairs"], records["demonstrations"], items, workload, rules)
+        known = lake.read("eval_items").filter(pl.col("workload") == workload)
+        curated = curate(candidates(lake, records, workload, rules), known, rules)
+        rows = training_rows(curated.kept, items)
         if any(found := leaks(rows, items)):
             raise BrokenInvariant(
                 f"the dataset of {workload} knows its eval set", seen=found, do="report it; train nothing on it"
@@ -62,28 +65,24 @@ def cut(lake: Lake, workload: str, rules: Workload) -> Cut:
             "train_demonstrations": len(training.filter(pl.col("kind") == "demonstration")),
             "trajectories": sum(int(records[kind]["trajectory"].sum()) for kind in ("pairs", "demonstrations")),
         })  # fmt: skip
+        _keep(lake, curated, workload, dataset["cycle"][0])
         if len(rows):
             lake.replace("dataset_rows", rows, {"workload": [workload], "dataset": [rows["dataset"][0]]})
         lake.replace("datasets", dataset, {"workload": [workload], "cycle": [dataset["cycle"][0]]})
     return Cut(dataset, rows, items)
 
 
-def training_rows(
-    pairs: pl.DataFrame, demonstrations: pl.DataFrame, items: pl.DataFrame, workload: str, rules: Workload
-) -> pl.DataFrame:
-    """Pairs and demonstrations of users who are not held out, on requests the eval set does not ask.
+def training_rows(kept: pl.DataFrame, items: pl.DataFrame) -> pl.DataFrame:
+    """The pairs and demonstrations that curation kept; opinions on one answer are not trained on yet."""
+    rows = kept.filter(pl.col("kind") != "label").select(*SHARED, "weight", "rule", "event_ids").sort("record")
+    return rows.with_columns(dataset=pl.lit(_name(rows, items)))
 
-    Training knows texts only, so trajectories are left out; the dataset counts them.
-    """
-    both = pl.concat([
-        pairs.with_columns(kind=pl.lit("pair")),
-        demonstrations.rename({"completion": "chosen"}).with_columns(kind=pl.lit("demonstration")),
-    ], how="diagonal").filter(~pl.col("trajectory"))  # fmt: skip
-    sides = {user: side(workload, user, rules) for user in both["user"].unique()}
-    split = pl.col("user").replace_strict(sides, return_dtype=pl.String)
-    kept = both.with_columns(split=split).filter(pl.col("split") != "eval").rename({"id": "record"})
-    kept = without_eval_requests(kept, items).select(*SHARED, "weight", "rule", "event_ids").sort("record")
-    return kept.with_columns(dataset=pl.lit(_name(kept, items)))
+
+def _keep(lake: Lake, curated: Curated, workload: str, cycle: int) -> None:
+    """The funnel of this cycle, and what it rejected."""
+    where = {"workload": [workload], "cycle": [cycle]}
+    for table, frame in (("rejected", curated.rejected), ("funnel", curated.funnel)):
+        lake.replace(table, frame.with_columns(workload=pl.lit(workload), cycle=pl.lit(cycle)), where)
 
 
 def _cutoff(lake: Lake, workload: str) -> tuple[datetime, int]:

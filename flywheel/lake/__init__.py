@@ -44,6 +44,7 @@ PARTITIONS = {
     "knowledge_gaps": ["day"],
     "eval_items": ["workload"],
     "dataset_rows": ["workload"],
+    "rejected": ["workload"],
 }
 
 GROUP = 20_000
