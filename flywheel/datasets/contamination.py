@@ -19,7 +19,8 @@ from flywheel.datasets.asked import asked, last_asked
 from flywheel.datasets.grams import U64, chunks, grams, normalised, wholes
 from flywheel.datasets.near import clusters
 
-RUN, SMALL = 13, 3
+RUN, RUNS, SMALL = 8, 5, 3
+"""A run of 13 words has six 8-word grams; five own ones tell it, and a footer with a name before it has but one."""
 FEW, SOME, RARE = 10, 50, 0.002
 """A gram is an item's own if at most this share of the training texts has it: never below 10 of them, nor above 50."""
 LEAST = 2
@@ -46,7 +47,7 @@ def contaminated(prompts: pl.Series, items: pl.DataFrame) -> pl.Series:
     found = pl.DataFrame({"exact": exact, "runs": runs, "edited": edited, "close": close})
     return found.select(
         why=pl.when("exact").then(pl.lit("an eval item asks the same"))
-        .when("runs").then(pl.lit(f"shares {RUN} words in a row with an eval item"))
+        .when("runs").then(pl.lit("shares 13 words in a row with an eval item"))
         .when(pl.col("edited") | pl.col("close")).then(pl.lit("an eval item asks nearly the same"))
     ).to_series()  # fmt: skip
 
@@ -67,10 +68,9 @@ def _overlapping(plain: pl.Series, theirs: pl.Series) -> tuple[npt.NDArray[np.bo
     """Which texts share a long run with an item, and which are an edited item."""
     _, first, place = np.unique(_wholes(plain), return_index=True, return_inverse=True)
     different = plain.gather(pl.Series(first))
-    long, small = _Index(theirs, RUN), _Index(theirs, SMALL)
     run = np.zeros(len(different), dtype=bool)
-    run[long.shared(different)[0]] = True
-    return run[place], _edited(different, theirs, small)[place]
+    run[_met(different, _Index(theirs, RUN), RUNS)["text"].to_numpy()] = True
+    return run[place], _edited(different, theirs)[place]
 
 
 class _Index:
@@ -113,17 +113,23 @@ class _Index:
         return text[own[place]], place[own[place]], own
 
 
-def _edited(plain: pl.Series, theirs: pl.Series, index: _Index) -> npt.NDArray[np.bool_]:
-    """Which texts hold most of an item's own small grams, or differ from it in few words."""
+def _met(plain: pl.Series, index: _Index, least: int) -> pl.DataFrame:
+    """Each text and item that share so many of the item's own grams: how many (`shared`), of how many (`own`)."""
     text, place, own = index.shared(plain)
     mine = index.rows.filter(pl.Series(own[np.searchsorted(index.grams, index.rows["gram"].to_numpy())]))
     sizes = mine.group_by("item").agg(own=pl.len())
     met = pl.DataFrame({"text": text, "gram": index.grams[place]}).join(mine, on="gram")
-    met = met.group_by("text", "item").agg(shared=pl.len()).filter(pl.col("shared") >= LEAST).join(sizes, on="item")
+    met = met.group_by("text", "item").agg(shared=pl.len()).filter(pl.col("shared") >= least)
+    return met.join(sizes, on="item").sort("text", "item")
+
+
+def _edited(plain: pl.Series, theirs: pl.Series) -> npt.NDArray[np.bool_]:
+    """Which texts hold most of an item's own small grams, or differ from it in few words."""
+    met = _met(plain, _Index(theirs, SMALL), LEAST)
     holds = (pl.col("shared") > LEAST) & (pl.col("shared") >= HELD * pl.col("own"))
     edited = np.zeros(len(plain), dtype=bool)
     edited[met.filter(holds)["text"].to_numpy()] = True
-    rest = met.filter(~pl.Series(edited[met["text"].to_numpy()])).sort("text", "item")
+    rest = met.filter(~pl.Series(edited[met["text"].to_numpy()]))
     pairs = zip(plain.gather(rest["text"]), theirs.gather(rest["item"]), strict=True)
     close = np.array([_few_changes(one.split(), two.split()) for one, two in pairs], dtype=bool)
     edited[rest["text"].to_numpy()[close]] = True
