@@ -11,16 +11,19 @@ NEWEST = pl.CompatLevel.newest()
 MESSAGES = """from_json(prompt::JSON, '[{"role": "VARCHAR", "content": "VARCHAR"}]')"""
 
 
+SAID = "list_filter(messages, lambda message: message.role = 'user' AND message.content IS NOT NULL)"
+WHOLE = f"array_to_string(list_transform({SAID}, lambda message: message.content), chr(10))"
+LAST = "coalesce(messages[-1].content, '')"
+
+
 def asked(prompts: pl.Series) -> pl.Series:
     """All that the user said; of a prompt without a user the last message."""
-    said = "list_filter(messages, lambda message: message.role = 'user' AND message.content IS NOT NULL)"
-    whole = f"array_to_string(list_transform({said}, lambda message: message.content), chr(10))"
-    return _read(prompts, f"coalesce(nullif({whole}, ''), messages[-1].content, '')")
+    return _read(prompts, f"coalesce(nullif({WHOLE}, ''), {LAST})")
 
 
 def last_asked(prompts: pl.Series) -> pl.Series:
-    """The last message, whoever wrote it."""
-    return _read(prompts, "coalesce(messages[-1].content, '')")
+    """The last message, whoever wrote it; empty where it is all that was said, and `asked` has it."""
+    return _read(prompts, f"CASE WHEN {LAST} = {WHOLE} THEN '' ELSE {LAST} END")
 
 
 def _read(prompts: pl.Series, what: str) -> pl.Series:

@@ -17,7 +17,7 @@ from rapidfuzz.distance import Levenshtein
 from flywheel.compute import mapped
 from flywheel.datasets.asked import asked, last_asked
 from flywheel.datasets.grams import U64, chunks, grams, normalised, wholes
-from flywheel.datasets.near import clusters
+from flywheel.datasets.near import of_plain
 
 RUN, RUNS, SMALL = 8, 5, 3
 """A run of 13 words has six 8-word grams; five own ones tell it, and a footer with a name before it has but one."""
@@ -35,38 +35,33 @@ Numbers = npt.NDArray[np.int64]
 
 def contaminated(prompts: pl.Series, items: pl.DataFrame) -> pl.Series:
     """Why each training prompt knows one of the eval items (`prompt`, `request`); null where it does not."""
-    texts = asked(prompts)
-    if items.is_empty() or texts.is_empty():
-        return pl.Series("why", [None] * len(texts), dtype=pl.String)
-    known = pl.concat([items["request"], asked(items["prompt"])]).unique()
-    plain, theirs = _plain(texts), _plain(known)
-    exact = _same(plain, theirs) | _same(_plain(last_asked(prompts)), theirs)
-    runs, edited = _overlapping(plain, theirs)
-    together = clusters(pl.concat([texts, known]))
-    close = together.head(len(texts)).is_in(together.tail(len(known)).implode())
-    found = pl.DataFrame({"exact": exact, "runs": runs, "edited": edited, "close": close})
+    if items.is_empty() or prompts.is_empty():
+        return pl.Series("why", [None] * len(prompts), dtype=pl.String)
+    plain, last = normalised(asked(prompts)), normalised(last_asked(prompts))
+    theirs = normalised(pl.concat([items["request"], asked(items["prompt"])])).unique().sort()
+    theirs = theirs.filter(theirs != "")
+    known = wholes(theirs)
+    named = wholes(plain)
+    run, edited = _overlapping(plain, named, theirs)
+    together = of_plain(pl.concat([plain, theirs]))
+    found = pl.DataFrame({
+        "exact": np.isin(named, known) | np.isin(wholes(last), known),
+        "run": run,
+        "edited": edited,
+        "near": together.head(len(plain)).is_in(together.tail(len(theirs)).implode()),
+    })  # fmt: skip
     return found.select(
         why=pl.when("exact").then(pl.lit("an eval item asks the same"))
-        .when("runs").then(pl.lit("shares 13 words in a row with an eval item"))
-        .when(pl.col("edited") | pl.col("close")).then(pl.lit("an eval item asks nearly the same"))
+        .when("run").then(pl.lit("shares 13 words in a row with an eval item"))
+        .when(pl.col("edited") | pl.col("near")).then(pl.lit("an eval item asks nearly the same"))
     ).to_series()  # fmt: skip
 
 
-def _plain(texts: pl.Series) -> pl.Series:
-    return pl.concat([normalised(texts.clear()), *mapped(normalised, (chunk for _, chunk in chunks(texts)))])
-
-
-def _same(plain: pl.Series, theirs: pl.Series) -> npt.NDArray[np.bool_]:
-    return np.isin(_wholes(plain), _wholes(theirs))
-
-
-def _wholes(plain: pl.Series) -> U64:
-    return np.concatenate([np.zeros(0, np.uint64), *mapped(wholes, (chunk for _, chunk in chunks(plain)))])
-
-
-def _overlapping(plain: pl.Series, theirs: pl.Series) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
+def _overlapping(
+    plain: pl.Series, named: U64, theirs: pl.Series
+) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
     """Which texts share a long run with an item, and which are an edited item."""
-    _, first, place = np.unique(_wholes(plain), return_index=True, return_inverse=True)
+    _, first, place = np.unique(named, return_index=True, return_inverse=True)
     different = plain.gather(pl.Series(first))
     run = np.zeros(len(different), dtype=bool)
     run[_met(different, _Index(theirs, RUN), RUNS)["text"].to_numpy()] = True

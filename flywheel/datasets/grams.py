@@ -13,6 +13,8 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from flywheel.compute import mapped
+
 U64 = npt.NDArray[np.uint64]
 CHUNK = 1 << 18
 """Bytes of text in hand at a time: what is reckoned of them stays near the processor."""
@@ -34,18 +36,8 @@ class Grams(NamedTuple):
 
 def normalised(texts: pl.Series) -> pl.Series:
     """The texts made plain; one without any letter or digit keeps its other characters."""
-    column = pl.col("text")
-    foreign = column.str.contains(r"[^\x00-\x7F]")
-    folded = column.str.normalize("NFKC").str.to_lowercase().str.replace_all(UNSPACED, " $1 ")
-    return (
-        texts.fill_null("")
-        .alias("text")
-        .to_frame()
-        .with_columns(pl.when(foreign).then(folded).otherwise(column.str.to_lowercase()))
-        .with_columns(plain=_spaced(r"[^\p{L}\p{M}\p{N}]+"))
-        .select(pl.when(pl.col("plain") == "").then(_spaced(r"\s+")).otherwise("plain").alias(texts.name))
-        .to_series()
-    )
+    given = texts.fill_null("").alias("text")
+    return pl.concat([given.clear(), *mapped(_normalised, (chunk for _, chunk in chunks(given)))])
 
 
 def chunks(texts: pl.Series) -> Iterator[tuple[int, pl.Series]]:
@@ -77,6 +69,23 @@ def grams(plain: pl.Series, words: int) -> Grams:
 
 def wholes(plain: pl.Series) -> U64:
     """One hash of each text that was made plain."""
+    return np.concatenate([np.zeros(0, np.uint64), *mapped(_wholes, (chunk for _, chunk in chunks(plain)))])
+
+
+def _normalised(texts: pl.Series) -> pl.Series:
+    column = pl.col("text")
+    foreign = column.str.contains(r"[^\x00-\x7F]")
+    folded = column.str.normalize("NFKC").str.to_lowercase().str.replace_all(UNSPACED, " $1 ")
+    return (
+        texts.to_frame()
+        .with_columns(pl.when(foreign).then(folded).otherwise(column.str.to_lowercase()))
+        .with_columns(plain=_spaced(r"[^\p{L}\p{M}\p{N}]+"))
+        .select(pl.when(pl.col("plain") == "").then(_spaced(r"\s+")).otherwise("plain").alias("text"))
+        .to_series()
+    )
+
+
+def _wholes(plain: pl.Series) -> U64:
     data, offsets = _bytes(plain)
     return _hashed(data, offsets[:-1], offsets[1:])
 

@@ -12,7 +12,6 @@ text meets its neighbours in twenty random orders, not all others, so the work g
 import numpy as np
 import numpy.typing as npt
 import polars as pl
-import pyarrow as pa
 
 from flywheel.compute import mapped
 from flywheel.datasets.grams import U64, Grams, chunks, grams, mixed, normalised, wholes
@@ -29,20 +28,19 @@ Numbers = npt.NDArray[np.int64]
 FACTORS = (mixed(np.arange(1, BANDS * ROWS + 1, dtype=np.uint64)) >> np.uint64(32)).astype(np.uint32) | np.uint32(1)
 
 
-def clusters(texts: pl.Series, jaccard: float = JACCARD) -> pl.Series:
+def clusters(texts: pl.Series) -> pl.Series:
     """The cluster of each text, named by the hash of one of its members."""
-    raw = texts.fill_null("").alias("text").unique()
-    plain = _gathered([chunk for chunk in mapped(normalised, (chunk for _, chunk in chunks(raw)))], raw)
-    named = np.concatenate([np.zeros(0, np.uint64), *mapped(wholes, (chunk for _, chunk in chunks(plain)))])
-    contents, first = np.unique(named, return_index=True)
-    labels = _joined(plain.gather(pl.Series(first)), jaccard)
-    of_raw = contents[labels[np.searchsorted(contents, named)]]
-    known = pl.DataFrame({"text": raw, "cluster": of_raw}, schema_overrides={"cluster": pl.UInt64})
-    asked = texts.fill_null("").alias("text").to_frame()
-    return asked.join(known, on="text", how="left", maintain_order="left")["cluster"]
+    return of_plain(normalised(texts))
 
 
-def _joined(plain: pl.Series, jaccard: float) -> Numbers:
+def of_plain(plain: pl.Series) -> pl.Series:
+    """The same, of texts that were made plain."""
+    contents, first, place = np.unique(wholes(plain), return_index=True, return_inverse=True)
+    labels = _joined(plain.gather(pl.Series(first)))
+    return pl.Series("cluster", contents[labels[place]], dtype=pl.UInt64)
+
+
+def _joined(plain: pl.Series) -> Numbers:
     """For each of these different texts the first one of its cluster."""
     template = _template(plain)
 
@@ -62,7 +60,7 @@ def _joined(plain: pl.Series, jaccard: float) -> Numbers:
             codes = pairs[0].astype(np.uint64) * np.uint64(len(plain)) + pairs[1].astype(np.uint64)
             fresh = ~np.isin(codes, failed)
             pairs, codes = pairs[:, fresh], codes[fresh]
-            alike = sets.jaccard(pairs[0], pairs[1]) >= jaccard
+            alike = sets.jaccard(pairs[0], pairs[1]) >= JACCARD
             failed = np.union1d(failed, codes[~alike])
             labels = _united(labels, pairs[0][alike], pairs[1][alike])
     return labels
@@ -138,15 +136,13 @@ class _Sets:
     def __init__(self, plain: pl.Series, needed: npt.NDArray[np.bool_], template: U64) -> None:
         def listed(chunk: pl.Series) -> pl.Series:
             found = _telling(grams(chunk, WORDS), template)
-            offsets = pa.array(np.concatenate([[0], np.cumsum(found.sizes)]))
-            values = pa.array((found.hashes >> np.uint64(32)).astype(np.uint32))
-            lists: pl.Series = pl.from_arrow(pa.LargeListArray.from_arrays(offsets, values))  # pyright: ignore[reportAssignmentType]
-            return lists.list.unique()
+            rows = pl.DataFrame({"text": found.texts, "gram": (found.hashes >> np.uint64(32)).astype(np.uint32)})
+            return rows.group_by("text", maintain_order=True).agg(pl.col("gram").unique())["gram"]
 
         some = plain.filter(pl.Series(needed))
         self.places = np.cumsum(needed) - 1
-        empty = pl.Series([], dtype=pl.List(pl.UInt32))
-        self.lists = _gathered(list(mapped(listed, (chunk for _, chunk in chunks(some)))), empty)
+        empty = pl.Series("gram", [], dtype=pl.List(pl.UInt32))
+        self.lists = pl.concat([empty, *mapped(listed, (chunk for _, chunk in chunks(some)))])
 
     def jaccard(self, left: Numbers, right: Numbers) -> npt.NDArray[np.float64]:
         """The Jaccard index of each pair."""
@@ -154,7 +150,3 @@ class _Sets:
         shared = pl.col("a").list.set_intersection("b").list.len()
         union = pl.col("a").list.len() + pl.col("b").list.len() - shared
         return pl.DataFrame(sides).select(shared / union).to_series().to_numpy()
-
-
-def _gathered(parts: list[pl.Series], empty: pl.Series) -> pl.Series:
-    return pl.concat(parts) if parts else empty.clear()

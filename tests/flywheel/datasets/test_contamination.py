@@ -83,7 +83,7 @@ def test_without_items_or_prompts_nothing_is_contaminated() -> None:
         ([("system", "Be kind"), ("user", "One"), ("assistant", "A"), ("user", "Two")], "One\nTwo", "Two"),
         ([("user", "One"), ("tool", "found 3")], "One", "found 3"),
         ([("system", "Write a poem")], "Write a poem", "Write a poem"),
-        ([("user", None), ("user", 'a "b" \n c')], 'a "b" \n c', 'a "b" \n c'),
+        ([("user", None), ("user", 'a "b" \n c')], 'a "b" \n c', ""),
         ([], "", ""),
     ],
 )
