@@ -8,7 +8,7 @@ export FLYWHEEL_HOME ?= $(CURDIR)/.flywheel
 export DAGSTER_HOME := $(CURDIR)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-slow check format bench bench-derive ui constraints
+.PHONY: help setup demo test test-slow check format bench bench-datasets bench-derive ui constraints
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -52,6 +52,9 @@ format: setup  ## put the code in shape
 
 bench-derive: setup  ## from events to records beside named peers: some twenty minutes, 6 GB of disk for a while
 	@$(BIN)/python -m benchmarks.derive
+
+bench-datasets: .venv/bench  ## near-duplicates, decontamination and a million records to a dataset, beside named peers
+	@$(BIN)/python -m benchmarks.datasets
 
 bench: .venv/bench  ## side-by-side ratios against named peers: about ten minutes, 25 GB of disk for a while
 	@$(BIN)/python -m benchmarks.ingest

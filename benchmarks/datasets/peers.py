@@ -10,6 +10,7 @@ import re
 import resource
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from typing import Any
 import polars as pl
 
 from benchmarks.datasets.texts import WORKLOAD, changed, prompts, records_lake, texts, with_copies
-from flywheel.datasets import cut
+from flywheel.datasets import curation, cut
 from flywheel.datasets.contamination import contaminated
 from flywheel.datasets.near import BANDS, JACCARD, ROWS, WORDS, clusters
 from flywheel.lake import Lake
@@ -92,13 +93,36 @@ def contamination(folder: Path, count: int) -> Ready:
 def dataset(folder: Path, count: int) -> Ready:
     """Everything that a cycle does with its records; the lake is made by a run of `lake` before."""
     found, rules = Lake(folder / f"records-{count}"), Workload(base_model="none", gate=Gate(min_users=2))
+    took = timed()
 
     def run() -> Told:
         made = cut(found, WORKLOAD, rules)
         steps = found.read("funnel").group_by("place", "rule").agg(pl.col("records_in", "rejected").sum()).sort("place")
-        return {"rows": len(made.rows), "funnel": steps.drop("place").rows()}
+        funnel = [(rule, came, gone, took[rule]) for _, rule, came, gone in steps.iter_rows()]
+        return {"rows": len(made.rows), "funnel": funnel}
 
     return run
+
+
+def timed() -> Counter[str]:
+    """The seconds of each rule, counted from here on."""
+    took: Counter[str] = Counter()
+    rules_of = curation._rules  # pyright: ignore[reportPrivateUsage]
+
+    def clocked(name: str, rule: curation.Apply) -> curation.Apply:
+        def apply(records: pl.DataFrame, rules: Workload) -> curation.Ruled:
+            began = time.perf_counter()
+            ruled = rule(records, rules)
+            took[name] += time.perf_counter() - began
+            return ruled
+
+        return apply
+
+    def all_clocked(items: pl.DataFrame, rules: Workload) -> dict[str, curation.Apply]:
+        return {name: clocked(name, rule) for name, rule in rules_of(items, rules).items()}
+
+    curation._rules = all_clocked  # pyright: ignore[reportPrivateUsage]
+    return took
 
 
 def lake(folder: Path, count: int) -> Ready:
