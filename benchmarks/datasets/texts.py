@@ -1,6 +1,7 @@
 """Generated prompts and records: words as people use them, a tenth of the texts a changed copy of another."""
 
 from datetime import UTC, date, datetime, timedelta
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -11,18 +12,32 @@ from flywheel.lake import Lake
 WORKLOAD = "drafts"
 NOON = datetime(2026, 1, 5, 12, tzinfo=UTC)
 DAYS = 28
+AT_ONCE = 20_000
 
 
 def texts(count: int, seed: int, *, least: int = 20, most: int = 100) -> pl.Series:
-    """Texts of words of which few are common and most are rare."""
-    chance = np.random.default_rng(seed)
+    """Texts of words of which few are common and most are rare, made a few at a time."""
+    vocabulary = _vocabulary()
+    parts = [
+        _some(vocabulary, min(AT_ONCE, count - done), [seed, done], least, most) for done in range(0, count, AT_ONCE)
+    ]
+    return pl.concat(parts)
+
+
+@cache
+def _vocabulary() -> pl.Series:
+    chance = np.random.default_rng(0)
     letters = np.array(list("etaoinshrdlucmfw"))
-    vocabulary = np.unique(["".join(chance.choice(letters, size)) for size in chance.integers(2, 10, 30_000)])
+    words = np.unique(["".join(chance.choice(letters, size)) for size in chance.integers(2, 10, 30_000)])
+    return pl.Series(chance.permutation(words))
+
+
+def _some(vocabulary: pl.Series, count: int, seed: list[int], least: int, most: int) -> pl.Series:
+    chance = np.random.default_rng(seed)
     sizes = chance.integers(least, most + 1, count)
     # Zipf's law, cut off where the vocabulary ends.
     ranks = (len(vocabulary) ** chance.random(int(sizes.sum()))).astype(np.int64) - 1
-    words = pl.Series(vocabulary).gather(chance.permutation(len(vocabulary))[ranks])
-    rows = pl.DataFrame({"text": np.repeat(np.arange(count), sizes), "word": words})
+    rows = pl.DataFrame({"text": np.repeat(np.arange(count), sizes), "word": vocabulary.gather(pl.Series(ranks))})
     return rows.group_by("text", maintain_order=True).agg(pl.col("word").str.join(" "))["word"]
 
 

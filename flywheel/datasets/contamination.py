@@ -43,12 +43,13 @@ def contaminated(prompts: pl.Series, items: pl.DataFrame) -> pl.Series:
     known = wholes(theirs)
     named = wholes(plain)
     run, edited = _overlapping(plain, named, theirs)
-    together = of_plain(pl.concat([plain, theirs]))
+    together = of_plain(pl.concat([plain, last, theirs]))
+    near = together.is_in(together.tail(len(theirs)).implode())
     found = pl.DataFrame({
         "exact": np.isin(named, known) | np.isin(wholes(last), known),
         "run": run,
         "edited": edited,
-        "near": together.head(len(plain)).is_in(together.tail(len(theirs)).implode()),
+        "near": near.head(len(plain)) | near.slice(len(plain), len(last)),
     })  # fmt: skip
     return found.select(
         why=pl.when("exact").then(pl.lit("an eval item asks the same"))

@@ -8,7 +8,7 @@ import pytest
 
 from flywheel.datasets.asked import asked, last_asked
 from flywheel.datasets.contamination import contaminated
-from tests.flywheel.datasets.made import NO_ITEMS, edited, items, prompt, words
+from tests.flywheel.datasets.rows import NO_ITEMS, edited, items, prompt, words
 
 CHANCE = random.Random(7)
 EVAL = [words(CHANCE, 8, 60) for _ in range(400)]

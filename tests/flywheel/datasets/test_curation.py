@@ -13,7 +13,7 @@ from flywheel.datasets.curation import Curated, curate
 from flywheel.datasets.curation.language import spoken
 from flywheel.settings import Curation, Recipe, Workload
 from flywheel.settings.curation import CurationRule
-from tests.flywheel.datasets.made import NO_ITEMS, WORDS, frame, items, label, pair, prompt, words
+from tests.flywheel.datasets.rows import NO_ITEMS, WORDS, frame, items, label, pair, prompt, words
 
 Rows = list[dict[str, Any]]
 HONEST = [pair(f"h{number}", user=f"user {number}") for number in range(200)]

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from flywheel.datasets import near
 from flywheel.datasets.grams import CHUNK, chunks, grams, normalised, wholes
 from flywheel.datasets.near import clusters
-from tests.flywheel.datasets.made import WORDS, words
+from tests.flywheel.datasets.rows import WORDS, words
 
 TEXTS = st.lists(st.text(alphabet="abAB é,.!?\n東日0 ", max_size=40), max_size=30)
 

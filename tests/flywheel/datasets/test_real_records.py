@@ -12,7 +12,7 @@ from flywheel.datasets.curation.conflicts import conflicts
 from flywheel.datasets.curation.length_bias import length_bias
 from flywheel.datasets.curation.near_identical import near_identical
 from flywheel.settings import Curation, Workload
-from tests.flywheel.datasets.made import frame, pair, prompt
+from tests.flywheel.datasets.rows import frame, pair, prompt
 
 pytestmark = pytest.mark.skipif(
     "FLYWHEEL_REAL_DATA" not in os.environ, reason="FLYWHEEL_REAL_DATA names no folder of real logs"
