@@ -31,7 +31,7 @@ ui: setup  ## Dagster and MLflow on loopback
 	@$(BIN)/flywheel ui
 
 test: setup  ## the tests, under ten minutes on two cores
-	@$(BIN)/python -m pytest -m 'not slow and not gpu'
+	@$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadscope -m 'not slow and not gpu'
 
 test-slow: setup  ## the long tests: whole demos, servers, faults
 	@$(BIN)/python -m pytest -m slow

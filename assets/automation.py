@@ -11,7 +11,7 @@ from pathlib import Path
 
 import dagster as dg
 from flywheel import records, signals
-from flywheel.registry import fail
+from flywheel.registry import fail, void
 
 from assets.partitions import WORKLOADS
 from assets.resources import Wheel
@@ -48,6 +48,12 @@ cycle = dg.define_asset_job(
     hooks={tell_failure},
     description="One turn of the wheel for one workload: dataset, checkpoint, verdict, registration, rates, failures.",
 )
+regate = dg.define_asset_job(
+    "regate",
+    selection=dg.AssetSelection.groups("gate") | dg.AssetSelection.assets("cycles"),
+    hooks={tell_failure},
+    description="Judge a winner anew, against the champion that serves now; runs by itself when a verdict became void.",
+)
 play = dg.define_asset_job(
     "play",
     selection=dg.AssetSelection.groups("playground"),
@@ -56,7 +62,7 @@ play = dg.define_asset_job(
 deployment = dg.define_asset_job(
     "deployment", selection=dg.AssetSelection.assets("deployments"), description="Write down where `champion` points."
 )
-JOBS = [ingest, derive, cycle, play, deployment]
+JOBS = [ingest, derive, cycle, regate, play, deployment]
 
 daily = dg.ScheduleDefinition(
     name="daily_ingest",
@@ -113,6 +119,21 @@ def champion_moved(context: dg.SensorEvaluationContext, wheel: Wheel) -> dg.Sens
     if state in ("", context.cursor):
         return dg.SkipReason("no alias has moved")
     return dg.SensorResult(run_requests=[dg.RunRequest()], cursor=state)
+
+
+@dg.sensor(job=regate, minimum_interval_seconds=60, default_status=dg.DefaultSensorStatus.RUNNING)
+def void_verdicts(context: dg.SensorEvaluationContext, wheel: Wheel) -> dg.SensorResult | dg.SkipReason:
+    """Ask for a new judgement of a winner whose champion was replaced before it was registered."""
+    if not (wheel.settings().home / "mlflow.db").exists():
+        return dg.SkipReason("nothing is registered yet")
+    if any(_running(context.instance, job) for job in ("cycle", "regate")):
+        return dg.SkipReason("a cycle is under way")
+    waiting = [name for name in WORKLOADS.get_partition_keys() if void(wheel.lake(), wheel.registry(), name)]
+    if not waiting:
+        return dg.SkipReason("no verdict is void")
+    if _failed_lately(context.instance, "regate"):
+        return dg.SkipReason(f"the last one failed; the next try comes {PAUSE} after it")
+    return dg.SensorResult(run_requests=[dg.RunRequest(partition_key=name) for name in waiting])
 
 
 def to_derive(wheel: Wheel) -> list:

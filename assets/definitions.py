@@ -33,7 +33,7 @@ def definitions() -> dg.Definitions:
         asset_checks=CHECKS,
         jobs=automation.JOBS,
         schedules=[automation.daily, automation.weekly_cycle],
-        sensors=[automation.new_logs, automation.stale_days, automation.champion_moved],
+        sensors=[automation.new_logs, automation.stale_days, automation.champion_moved, automation.void_verdicts],
         resources={"wheel": Wheel(), "pipes": dg.PipesSubprocessClient()},
         executor=dg.in_process_executor,
     )

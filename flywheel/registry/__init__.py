@@ -4,8 +4,8 @@
 better is decided in `flywheel.gate`, never here.
 """
 
-from flywheel.registry.conclude import conclude, fail
+from flywheel.registry.conclude import conclude, fail, void
 from flywheel.registry.deployments import observe
 from flywheel.registry.store import Registry, Version
 
-__all__ = ["Registry", "Version", "conclude", "fail", "observe"]
+__all__ = ["Registry", "Version", "conclude", "fail", "observe", "void"]

@@ -33,6 +33,18 @@ def conclude(
     return row
 
 
+def void(lake: Lake, registry: Registry, workload: str) -> bool:
+    """A promotion waits in vain: the champion its candidate beat serves no more, so the gate must judge anew."""
+    verdicts = lake.read("verdicts").filter(pl.col("workload") == workload).sort("cycle").tail(1)
+    if verdicts.is_empty() or verdicts["verdict"][0] != "promote":
+        return False
+    verdict, champion = verdicts.row(0, named=True), registry.champion(workload)
+    moved = champion is not None and champion.fingerprint not in (verdict["champion"], verdict["candidate"])
+    ended = lake.read("cycles").filter(workload=workload, cycle=verdict["cycle"])
+    # Registered before the alias moved, the version waits for a person, who sees what it beat.
+    return moved and (ended.is_empty() or ended["registered"][0] is None)
+
+
 def fail(lake: Lake, workload: str, sentence: str, *, run: str | None = None) -> None:
     """Keep why a cycle did not end; a cycle that did end stays as it is."""
     cutoff = lake.scan("events").filter(pl.col("workload") == workload).select(pl.col("time").max()).collect().item()
@@ -57,7 +69,7 @@ def _promote(
     champion = registry.champion(workload)
     serving = champion.fingerprint if champion else "none"
     if serving not in (verdict["champion"], verdict["candidate"]):
-        reason = f"void: it beat champion {verdict['champion']}, but {serving} serves now; run the cycle again"
+        reason = f"void: it beat champion {verdict['champion']}, but {serving} serves now; the gate must judge it anew"
         return {"outcome": "hold", "reason": reason}
     checkpoint = _of_cycle(lake, "checkpoints", verdict)
     scores = {"gate/gain": verdict["gain"], "gate/score": verdict["candidate_score"]}

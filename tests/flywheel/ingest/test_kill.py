@@ -27,9 +27,9 @@ STEPS = [
     (f"{DECIDE}._files", 1, "before"),
     ("pathlib:Path.rename", 1, "before"),  # decided, but not final
     (f"{LAKE}:Lake.adopt", 1, "before"),  # events
-    (f"{LAKE}:os.link", 1, "before"),
-    (f"{LAKE}:os.link", 1, "after"),
-    (f"{LAKE}:os.link", 2, "after"),
+    (f"{LAKE}.files:os.link", 1, "before"),
+    (f"{LAKE}.files:os.link", 1, "after"),
+    (f"{LAKE}.files:os.link", 2, "after"),
     (f"{DELTA}.create_write_transaction", 1, "before"),
     (f"{DELTA}.create_write_transaction", 1, "after"),
     (f"{LAKE}:Lake.flag", 1, "before"),  # the conflict's other row

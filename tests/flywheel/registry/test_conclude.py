@@ -12,7 +12,7 @@ from safetensors.numpy import save_file
 
 from flywheel.checkpoint import fingerprint
 from flywheel.lake import Lake
-from flywheel.registry import Registry, conclude, fail, observe
+from flywheel.registry import Registry, conclude, fail, observe, void
 from tests.product import answer, read, take
 
 CUTOFF = datetime(2026, 1, 11, tzinfo=UTC)
@@ -55,6 +55,7 @@ def won(tmp_path: Path) -> Won:
     verdict = {"candidate": [fingerprint(winner)], "champion": [base.fingerprint], "verdict": ["promote"]}
     numbers = {"gain": [0.1], "low": [0.05], "high": [0.15], "level": [0.03], "items": [90], "users": [30], "look": [1]}
     scores = {"candidate_score": [0.6], "champion_score": [0.5], "reason": ["better"]}
+    scores |= {"reasons": [["better"]], "n_needed": [None], "details": ["{}"]}
     lake.replace("verdicts", pl.DataFrame(made | verdict | numbers | scores), where)
     return Won(tmp_path, lake, registry)
 
@@ -98,9 +99,18 @@ def test_a_persons_rollback_is_seen_and_never_undone(won: Won) -> None:
 def test_a_verdict_is_void_when_the_champion_it_beat_serves_no_more(won: Won) -> None:
     other = won.registry.register("drafts", a_model(won.home / "other", 2.0), tags={})
     move_alias(won, other.version)
+    assert void(won.lake, won.registry, "drafts")
     ended = won.conclude()
     assert (ended["outcome"], ended["registered"]) == ("hold", None)
     assert ended["reason"].startswith("void")
+    assert void(won.lake, won.registry, "drafts")
+
+
+def test_what_was_registered_in_time_is_not_void(won: Won) -> None:
+    assert not void(won.lake, won.registry, "drafts")
+    won.conclude()
+    move_alias(won, "1")
+    assert not void(won.lake, won.registry, "drafts")
 
 
 def test_a_failure_is_kept_but_not_over_a_cycle_that_ended(won: Won) -> None:
