@@ -5,7 +5,7 @@ https://docs.dagster.io/guides/test/asset-checks
 
 import dagster as dg
 import polars as pl
-from flywheel.datasets import frozen, leaks
+from flywheel.datasets import frozen, leaks, sealed
 from flywheel.errors import FlywheelError
 from flywheel.records import KINDS
 
@@ -51,22 +51,24 @@ def only_what_may_train(kind: str) -> dg.AssetChecksDefinition:
     asset="eval_items",
     blocking=True,
     partitions_def=WORKLOADS,
-    description="The eval set is byte for byte what it was frozen as.",
+    description="The eval set and the sealed set are byte for byte what they were frozen as.",
 )
 def eval_set_is_frozen(context: dg.AssetCheckExecutionContext, wheel: Wheel) -> dg.AssetCheckResult:
     workload = context.partition_key
     try:
         items = frozen(wheel.lake(), workload, wheel.settings().workload(workload))
+        kept = sealed(wheel.lake(), workload)
     except FlywheelError as error:
         return dg.AssetCheckResult(passed=False, description=str(error))
-    return dg.AssetCheckResult(passed=True, metadata={"items": len(items), "eval_set": items["eval_set"][0]})
+    told = {"items": len(items), "eval_set": items["eval_set"][0], "sealed": len(kept)}
+    return dg.AssetCheckResult(passed=True, metadata=told)
 
 
 @dg.asset_check(
     asset="dataset_rows",
     blocking=True,
     partitions_def=WORKLOADS,
-    description="No user, conversation or request is on both sides.",
+    description="No user, conversation or nearly the same request is on two sides.",
 )
 def no_leakage(context: dg.AssetCheckExecutionContext, wheel: Wheel) -> dg.AssetCheckResult:
     lake, of = wheel.lake(), pl.col("workload") == context.partition_key

@@ -1,12 +1,14 @@
 """Records -> the frozen eval set and the dataset of one workload at its cutoff."""
 
+import json
+
 import dagster as dg
 import polars as pl
 from flywheel import records, signals
-from flywheel.datasets import cut, frozen
+from flywheel.datasets import advance, cut, keep_card, sealed
 from flywheel.errors import FlywheelError, Transient
 
-from assets.metadata import bars, rows, spec, table
+from assets.metadata import bars, curve, rows, spec, table
 from assets.partitions import WORKLOADS
 from assets.processes import failure
 from assets.resources import Wheel
@@ -22,24 +24,31 @@ OPTIONS = {
 
 @dg.asset(
     name="eval_items",
-    description="The frozen eval set: what held-out users asked and what they finally sent, known by its hash.",
-    deps=[dg.AssetDep("exchanges", partition_mapping=EVERY_DAY)],
+    description="The frozen eval set, and the sealed set beside it: what held-out users asked and finally sent.",
+    deps=[dg.AssetDep(name, partition_mapping=EVERY_DAY) for name in ("exchanges", "failure_cases")],
     metadata=dict(spec("eval_items").metadata),
     **OPTIONS,
 )
 def eval_items(context: dg.AssetExecutionContext, wheel: Wheel) -> dg.MaterializeResult:
-    settings, lake = wheel.settings(), wheel.lake()
+    settings, lake, workload = wheel.settings(), wheel.lake(), context.partition_key
     try:
         _require_derived(wheel)
         with lake.writing():
-            items = frozen(lake, context.partition_key, settings.workload(context.partition_key))
+            items = advance(lake, workload, settings.workload(workload))
     except FlywheelError as error:
         raise failure(error) from None
-    slices = dict(items["slice"].value_counts(sort=True).iter_rows())
-    name = items["eval_set"][0]
+    version = lake.read("eval_sets").filter(workload=workload, role="eval").sort("version").row(-1, named=True)
+    shares = [{"stratum": name, **told} for name, told in json.loads(version["strata"]).items()]
     return dg.MaterializeResult(
-        metadata=rows(items, show=["slice", "request", "reference"]) | {"eval_set": name, "slices": bars(slices)},
-        data_version=dg.DataVersion(name),
+        metadata={
+            **rows(items, show=["stratum", "weight", "request", "reference"]),
+            "eval_set": version["eval_set"],
+            "version": f"{version['version']}: {version['why']}",
+            "sealed": len(sealed(lake, workload)),
+            "strata": table(shares),
+            "slices": bars(dict(items["slice"].value_counts(sort=True).iter_rows())),
+        },
+        data_version=dg.DataVersion(version["eval_set"]),
     )
 
 
@@ -64,6 +73,37 @@ def dataset_rows(context: dg.AssetExecutionContext, wheel: Wheel) -> dg.Material
             "cutoff": str(made.dataset["cutoff"][0]),
         },
         data_version=dg.DataVersion(made.name),
+    )
+
+
+@dg.asset(
+    name="cards",
+    description="What the dataset is made of: counts, mix, length, repetition, users, hashes, samples, export lines.",
+    deps=["dataset_rows"],
+    metadata=dict(spec("cards").metadata),
+    **OPTIONS,
+)
+def cards(context: dg.AssetExecutionContext, wheel: Wheel) -> dg.MaterializeResult:
+    try:
+        told = keep_card(wheel.lake(), context.partition_key)
+    except FlywheelError as error:
+        raise failure(error) from None
+    biases = [{"pairs": when, **of} for when, of in told["longer"].items()]
+    return dg.MaterializeResult(
+        metadata={
+            "funnel": bars(told["funnel"]),
+            "counts": table([told["counts"]] if told["counts"] else []),
+            "rules": bars(told["rules"]),
+            "slices": bars(told["slices"]),
+            "chosen_is_longer": table(biases),
+            "repeated": told["repeated"] or 0.0,
+            "users": told["users"]["users"],
+            "share_of_the_most_frequent_users": curve(told["users"]["curve"]),
+            "hashes": table([told["hashes"]]),
+            "exports": table([{"format": name, **lines} for name, lines in told["exports"].items()]),
+            "samples": table(told["samples"]),
+        },
+        data_version=dg.DataVersion(told["dataset"]),
     )
 
 

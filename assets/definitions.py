@@ -17,6 +17,7 @@ ASSETS = [
     records.failure_map,
     datasets.eval_items,
     datasets.dataset_rows,
+    datasets.cards,
     training.checkpoints,
     gate.answers,
     gate.verdicts,

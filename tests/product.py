@@ -41,11 +41,13 @@ def shown(id: str, minutes: float, **fields: Any) -> Shown:
 
 
 def edited(id: str, text: str, minutes: float, **fields: Any) -> Edited:
-    return Edited(id=f"edit-{id}-{minutes}", at=at(minutes), workload="drafts", answer=id, text=text, **fields)
+    named: dict[str, Any] = {"workload": "drafts"} | fields
+    return Edited(id=f"edit-{id}-{minutes}", at=at(minutes), answer=id, text=text, **named)
 
 
 def accepted(id: str, minutes: float, **fields: Any) -> Accepted:
-    return Accepted(id=f"accept-{id}", at=at(minutes), workload="drafts", answer=id, how="sent", **fields)
+    named: dict[str, Any] = {"workload": "drafts"} | fields
+    return Accepted(id=f"accept-{id}", at=at(minutes), answer=id, how="sent", **named)
 
 
 def rated(id: str, value: float, minutes: float, **fields: Any) -> Rated:

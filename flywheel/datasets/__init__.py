@@ -1,12 +1,15 @@
-"""Records -> a dataset of one workload at one cutoff, and the frozen eval set it may never touch.
+"""Records -> a dataset of one workload at one cutoff, and the frozen sets it may never touch.
 
-`splits` says which side a user is on, `evalset` freezes and verifies the eval set, `dataset` cuts the training rows,
-`leakage` counts what would make every later number a lie. What a record is belongs in `flywheel.records`, how it
-trains in `flywheel.training`.
+`splits` says which side a record is on; `evalset` reads and verifies the frozen sets, `rotation` makes their versions
+and `sampling` says what of the traffic they hold; `dataset` cuts the training rows, `alike` finds near repetitions and
+`leakage` counts what would make every later number a lie; `card` tells what a dataset is made of, `export` writes it
+for other tools. What a record is belongs in `flywheel.records`, how it trains in `flywheel.training`.
 """
 
+from flywheel.datasets.card import keep_card
 from flywheel.datasets.dataset import Cut, cut
-from flywheel.datasets.evalset import frozen
+from flywheel.datasets.evalset import frozen, sealed
 from flywheel.datasets.leakage import leaks
+from flywheel.datasets.rotation import advance
 
-__all__ = ["Cut", "cut", "frozen", "leaks"]
+__all__ = ["Cut", "advance", "cut", "frozen", "keep_card", "leaks", "sealed"]

@@ -5,6 +5,7 @@ cycle, so a run that was killed, or repeated, does not turn the wheel twice.
 """
 
 import hashlib
+import json
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -12,8 +13,8 @@ import polars as pl
 
 from flywheel.datasets.candidates import candidates
 from flywheel.datasets.curation import Curated, curate
-from flywheel.datasets.evalset import frozen
 from flywheel.datasets.leakage import leaks
+from flywheel.datasets.rotation import advance
 from flywheel.errors import BrokenInvariant, Terminal
 from flywheel.lake import Lake
 from flywheel.settings import Workload
@@ -43,12 +44,12 @@ def cut(lake: Lake, workload: str, rules: Workload) -> Cut:
     """Cut the dataset of the present cutoff and write it; its row in `datasets` is written last."""
     with lake.writing():
         cutoff, events = _cutoff(lake, workload)
-        items = frozen(lake, workload, rules)
+        items = advance(lake, workload, rules)
+        held = lake.read("eval_items").filter(pl.col("workload") == workload)
         records = {kind: _of(lake.read(kind), workload, rules, cutoff) for kind in COUNTED}
-        known = lake.read("eval_items").filter(pl.col("workload") == workload)
-        curated = curate(candidates(lake, records, workload, rules), known, rules)
-        rows = training_rows(curated.kept, items)
-        if any(found := leaks(rows, items)):
+        curated = curate(candidates(lake, records, held, workload, rules), held, rules)
+        rows = training_rows(curated.kept, held)
+        if any(found := leaks(rows, held)):
             raise BrokenInvariant(
                 f"the dataset of {workload} knows its eval set", seen=found, do="report it; train nothing on it"
             )
@@ -107,5 +108,8 @@ def _cycle(datasets: pl.DataFrame, workload: str, cutoff: datetime) -> int:
 
 
 def _name(rows: pl.DataFrame, items: pl.DataFrame) -> str:
-    content = rows.select(pl.concat_str("record", "split", separator=" ")).to_series().to_list()
-    return hashlib.sha256("\n".join([*items["eval_set"].unique(), *content]).encode()).hexdigest()[:16]
+    """The hash of all that a row says, and of the sets it was kept away from."""
+    digest = hashlib.sha256(json.dumps(sorted(items["eval_set"].unique())).encode())
+    for row in rows.select("record", "kind", "split", "prompt", "chosen", "rejected", "weight").iter_rows():
+        digest.update(json.dumps(row).encode())
+    return digest.hexdigest()[:16]

@@ -1,69 +1,80 @@
-"""The frozen eval set: what held-out users asked and what they finally sent, known by the hash of its items.
+"""The frozen sets of a workload as they stand: the eval set, and beside it the sealed set that only a winner opens.
 
-It is drawn once, on the workload's first cycle, and read ever after; its name is its content, so a changed byte is
-found before anything is measured on it.
+A set is known by the hash of its items and of the workload's checks, so a changed byte is found before anything is
+measured on it. Making the first and every next version belongs in `rotation`.
 """
 
 import hashlib
 import json
+from dataclasses import dataclass
+from typing import Any, Literal
 
 import polars as pl
 
-from flywheel.datasets.splits import side
+from flywheel.datasets.sampling import identified
 from flywheel.errors import BrokenInvariant, Terminal
 from flywheel.lake import Lake
 from flywheel.settings import Workload
 
-ITEM = ["user", "conversation", "slice", "prompt", "request", "reference", "answer"]
+Role = Literal["eval", "sealed"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Version:
+    """One version of a set: its row in `eval_sets`, and its items, found to be what they were frozen as."""
+
+    row: dict[str, Any]
+    items: pl.DataFrame
 
 
 def frozen(lake: Lake, workload: str, rules: Workload) -> pl.DataFrame:
-    """The workload's eval set, drawn now if it has none."""
-    of = pl.col("workload") == workload
-    if lake.read("eval_items").filter(of).is_empty():
-        drawn = draw(lake.read("exchanges").filter(of), workload, rules)
-        lake.replace("eval_items", drawn, {"workload": [workload]})
-    return verified(lake.read("eval_items").filter(of).sort("item"))
-
-
-def draw(exchanges: pl.DataFrame, workload: str, rules: Workload) -> pl.DataFrame:
-    """At most `eval_items` of the held-out users' exchanges that ended in something sent, one for each request."""
-    users = exchanges["user"].unique().to_list()
-    held_out = [user for user in users if side(workload, user, rules) == "eval"]
-    kept = exchanges.filter(pl.col("final").is_not_null() & pl.col("user").is_in(held_out) & pl.col("may_train"))
-    enough = rules.gate.min_users
-    if kept["user"].n_unique() < enough:
+    """The workload's eval set as it stands."""
+    found = standing(lake, workload, "eval")
+    if found is None:
+        raise Terminal(f"{workload} has no eval set yet", do="materialise eval_items, or run flywheel train")
+    if found.row["checks"] != checks(rules):
         raise Terminal(
-            f"no eval set is frozen for {workload} yet: too few held-out users have sent an answer",
-            seen=f"{kept['user'].n_unique()} of {len(held_out)} held-out users, {len(exchanges)} exchanges",
-            allowed=f"at least {enough} users (gate.min_users); a smaller set could never tell two models apart",
-            do="wait for more logs, or raise holdout in flywheel.toml",
+            f"the checks of {workload} are no longer those its eval set was frozen with",
+            do="run the next cycle, which freezes the same items with them",
         )
-    items = kept.rename({"final": "reference"}).select("workload", *ITEM).sort("answer").unique("request", keep="first")
-    items = items.with_columns(item=_hashes(items), role=pl.lit("eval")).sort("item").head(rules.eval_items)
-    return items.with_columns(eval_set=pl.lit(name(items)))
+    return found.items
 
 
-def verified(items: pl.DataFrame) -> pl.DataFrame:
-    """The items, if they still are what they were frozen as."""
-    expected, found = items["eval_set"].unique().to_list(), name(items)
-    if expected != [found] or items["item"].to_list() != _hashes(items).to_list():
+def sealed(lake: Lake, workload: str) -> pl.DataFrame:
+    """The workload's sealed items so far; none while nobody is left for them."""
+    found = standing(lake, workload, "sealed")
+    return lake.read("eval_items").clear() if found is None else found.items
+
+
+def standing(lake: Lake, workload: str, role: Role) -> Version | None:
+    """The latest version of a set, verified; None where it was never drawn."""
+    versions = lake.read("eval_sets").filter(workload=workload, role=role).sort("version")
+    if versions.is_empty():
+        return None
+    row = versions.row(-1, named=True)
+    items = lake.read("eval_items").filter(workload=workload, role=role, eval_set=row["eval_set"]).sort("item")
+    return Version(row=row, items=verified(items, row))
+
+
+def verified(items: pl.DataFrame, row: dict[str, Any]) -> pl.DataFrame:
+    """The items, if they still are what this version was frozen as."""
+    found, said = name(items, row["role"], row["checks"]), identified(items)["item"].to_list()
+    if found != row["eval_set"] or said != items["item"].to_list():
         raise BrokenInvariant(
-            f"the frozen eval set of {items['workload'][0]} has changed",
-            seen=found,
-            allowed=", ".join(expected),
-            do="restore the table eval_items from its first version; no model may be judged on this one",
+            f"the frozen {row['role']} set of {row['workload']} has changed",
+            seen=found if found != row["eval_set"] else "an item that no longer says what its id stands for",
+            allowed=row["eval_set"],
+            do="restore the table eval_items from an earlier version; no model may be judged on this one",
         )
     return items
 
 
-def name(items: pl.DataFrame) -> str:
-    """The content hash of an eval set."""
-    return hashlib.sha256("\n".join(sorted(items["item"])).encode()).hexdigest()[:16]
+def name(items: pl.DataFrame, role: Role, checks: str) -> str:
+    """The content hash of a set: its items with stratum and weight, and the workload's checks."""
+    rows = sorted(items.select("item", "stratum", "weight").iter_rows())
+    return hashlib.sha256(json.dumps([role, checks, rows]).encode()).hexdigest()[:16]
 
 
-def _hashes(items: pl.DataFrame) -> pl.Series:
-    rows = items.select(ITEM).iter_rows()
-    return pl.Series(
-        "item", [hashlib.sha256(json.dumps(row).encode()).hexdigest()[:16] for row in rows], dtype=pl.String
-    )
+def checks(rules: Workload) -> str:
+    """The workload's own programmatic checks as JSON."""
+    return json.dumps([check.model_dump(exclude_none=True) for check in rules.checks], sort_keys=True)

@@ -1,12 +1,19 @@
-"""What of the eval set could be learned by heart: nothing is measured on what was trained on."""
+"""What is known on two sides of a wall: nothing is measured, or steered by, what was trained on.
+
+The sides are `train`, `development`, and the items by their role. What repeats what belongs in `alike`.
+"""
 
 from typing import NamedTuple
 
 import polars as pl
 
+from flywheel.datasets.alike import repeats
+
+SIDE = ["side", "user", "conversation", "request"]
+
 
 class Leaks(NamedTuple):
-    """How much of a dataset stands on both sides of the wall; all zero, or nothing may be trained."""
+    """How much of a dataset stands on two sides; all zero, or nothing may be trained."""
 
     users: int
     conversations: int
@@ -14,25 +21,35 @@ class Leaks(NamedTuple):
 
 
 def leaks(rows: pl.DataFrame, items: pl.DataFrame) -> Leaks:
-    """Users, conversations and requests of these training rows that the eval set knows too."""
-    trained, known = _requests(rows), set(_normalised(items["request"]))
-    return Leaks(
-        users=len(set(rows["user"]) & set(items["user"])),
-        conversations=len(set(rows["conversation"]) & set(items["conversation"])),
-        requests=len(set(_normalised(trained)) & known),
-    )
+    """Users, conversations and requests, also nearly the same ones, that two sides know."""
+    trained = rows.select(pl.col("split").cast(pl.String).alias("side"), "user", "conversation", requests())
+    held = items.select(pl.col("role").cast(pl.String).replace("retired", "eval").alias("side"), *SIDE[1:])
+    known = pl.concat([trained, held])
+    return Leaks(users=_shared(known, "user"), conversations=_shared(known, "conversation"), requests=_repeated(known))
 
 
-def without_eval_requests(records: pl.DataFrame, items: pl.DataFrame) -> pl.DataFrame:
-    """The records whose request no eval item asks too, but for case and spaces."""
-    known = pl.Series(_normalised(items["request"]).unique(), dtype=pl.String)
-    return records.filter(~_normalised(_requests(records)).is_in(known.implode()))
+def without(records: pl.DataFrame, known: pl.DataFrame) -> pl.DataFrame:
+    """The records that share no conversation with what is known, and ask nothing that nearly repeats it."""
+    records = records.filter(~pl.col("conversation").is_in(known["conversation"].implode()))
+    asked = records.select(requests())["request"].to_list()
+    return records.filter(~pl.Series(repeats(asked, known["request"]), dtype=pl.Boolean))
 
 
-def _requests(rows: pl.DataFrame) -> pl.Series:
-    """The last message of each prompt."""
-    return rows["prompt"].str.json_path_match("$[-1:].content").fill_null("")
+def requests() -> pl.Expr:
+    """The last message of each prompt, as `request`."""
+    return pl.col("prompt").str.json_path_match("$[-1:].content").fill_null("").alias("request")
 
 
-def _normalised(texts: pl.Series) -> pl.Series:
-    return texts.str.to_lowercase().str.replace_all(r"\s+", " ").str.strip_chars()
+def _shared(known: pl.DataFrame, column: str) -> int:
+    sides = known.group_by(column).agg(pl.col("side").n_unique())
+    return len(sides.filter(pl.col("side") > 1))
+
+
+def _repeated(known: pl.DataFrame) -> int:
+    """Requests of each side that nearly repeat one of the sides before it."""
+    found, before = 0, list[str]()
+    for side in sorted(known["side"].unique()):
+        asked = known.filter(side=side)["request"].unique().to_list()
+        found += sum(repeats(asked, before))
+        before += asked
+    return found

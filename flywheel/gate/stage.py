@@ -13,7 +13,7 @@ from flywheel.settings import Gate, Workload
 
 
 def eval_items(lake: Lake, workload: str) -> pl.DataFrame:
-    return lake.read("eval_items").filter(pl.col("workload") == workload).sort("item")
+    return lake.read("eval_items").filter(workload=workload, role="eval").sort("item")
 
 
 def contestants(lake: Lake, workload: str, champion: str, champion_folder: Path) -> dict[str, Path]:

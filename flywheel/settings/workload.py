@@ -168,7 +168,11 @@ class Workload(Frozen):
     development: Annotated[float, Field(gt=0, lt=1)] = 0.1
     """The share of the other users whose records steer training but do not train."""
     eval_items: Annotated[int, Field(ge=1)] = 300
-    """The most items an eval set is frozen with."""
+    """What an eval set is drawn with at most; by a share `rotation` more, and its most looked at items retire."""
+    fresh_items: Annotated[int, Field(ge=0)] | None = None
+    """New items a cycle at most; left out, an eighth of `eval_items`; 0 keeps the set as it was drawn."""
+    rotation: Annotated[float, Field(gt=0, lt=1)] = 0.25
+    """The share of `eval_items` that retires at a time."""
     curation: Curation = Curation()
     """Which records it trains on."""
     checks: tuple[Check, ...] = ()

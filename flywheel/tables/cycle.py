@@ -6,15 +6,17 @@ from flywheel.tables.columns import moment
 
 
 class EvalItems(dy.Schema):
-    """The frozen eval sets of a workload: prompts of held-out users with what they finally sent.
+    """The frozen eval and sealed sets of a workload: prompts of held-out users with what they finally sent.
 
-    Items of the role `sealed` are opened once, when a candidate has won on the others.
+    Items of the role `sealed` are opened once, when a candidate has won on the others. A `retired` item was in the set
+    it names until a rotation, and stays for the bridge to the next one. `stratum` is a slice and a way to fail;
+    `weight` makes items count as their strata do in the traffic; `since` is the cutoff the item came with.
     """
 
     workload = dy.String(primary_key=True)
     eval_set = dy.String(primary_key=True)
     item = dy.String(primary_key=True)
-    role = dy.Enum(["eval", "sealed"], nullable=False)
+    role = dy.Enum(["eval", "sealed", "retired"], nullable=False)
     user = dy.String(nullable=False)
     conversation = dy.String(nullable=False)
     slice = dy.String(nullable=False)
@@ -22,6 +24,32 @@ class EvalItems(dy.Schema):
     request = dy.String(nullable=False)
     reference = dy.String(nullable=False)
     answer = dy.String(nullable=False)
+    stratum = dy.String(nullable=False)
+    weight = dy.Float64(nullable=False, min=0)
+    since = moment(nullable=False)
+
+
+class EvalSets(dy.Schema):
+    """The versions of a workload's eval set and of its sealed set, the latest of which stands.
+
+    `eval_set` is the hash of its items and checks, `before` that of the version before, to which items were `added` and
+    from which they `retired`; of the `forgotten` ones nothing but the id is left. `checks` and `strata` are JSON: the
+    workload's own rules, and what each stratum is of traffic and set.
+    """
+
+    workload = dy.String(primary_key=True)
+    role = dy.Enum(["eval", "sealed"], primary_key=True)
+    version = dy.Int64(primary_key=True, min=1)
+    eval_set = dy.String(nullable=False)
+    before = dy.String(nullable=True)
+    cutoff = moment(nullable=False)
+    why = dy.String(nullable=False)
+    items = dy.List(dy.String(), nullable=False)
+    added = dy.List(dy.String(), nullable=False)
+    retired = dy.List(dy.String(), nullable=False)
+    forgotten = dy.List(dy.String(), nullable=False)
+    checks = dy.String(nullable=False)
+    strata = dy.String(nullable=False)
 
 
 class DatasetRows(dy.Schema):
@@ -91,6 +119,25 @@ class Datasets(dy.Schema):
     train_pairs = dy.Int64(nullable=False)
     train_demonstrations = dy.Int64(nullable=False)
     trajectories = dy.Int64(nullable=False)
+
+
+class Cards(dy.Schema):
+    """What a dataset is made of, for people: the numbers to compare cycles by, and `card`, all of it as JSON.
+
+    `repeated` is the share of rows whose prompt nearly repeats another's, `longer` the share of pairs whose chosen side
+    is the longer one, among all pairs and among those that train; `top_user` is the largest share of one user.
+    """
+
+    workload = dy.String(primary_key=True)
+    cycle = dy.Int64(primary_key=True)
+    dataset = dy.String(nullable=False)
+    rows = dy.Int64(nullable=False)
+    users = dy.Int64(nullable=False)
+    repeated = dy.Float64(nullable=True)
+    longer_before = dy.Float64(nullable=True)
+    longer = dy.Float64(nullable=True)
+    top_user = dy.Float64(nullable=True)
+    card = dy.String(nullable=False)
 
 
 class Checkpoints(dy.Schema):

@@ -52,6 +52,7 @@ def plan(lake: Lake, workload: str, rules: Workload, *, start: Path, tracking_ur
         "experiment": workload,
         "run_name": f"cycle-{dataset['cycle']}",
         "tags": tags,
+        "inputs": _inputs(lake, dataset),
     }
     asked = job(
         home=lake.home,
@@ -64,6 +65,17 @@ def plan(lake: Lake, workload: str, rules: Workload, *, start: Path, tracking_ur
         mlflow=tracking if tracking_uri else None,
     )
     return Training(row, folder, asked)
+
+
+def _inputs(lake: Lake, dataset: dict[str, Any]) -> list[dict[str, str]]:
+    """The dataset and the eval set, as MLflow shows the inputs of a run: by name and hash, with their counts."""
+    counts = {name: value for name, value in dataset.items() if isinstance(value, int)}
+    source = json.dumps({"path": str(lake.root / "dataset_rows"), "dataset": dataset["dataset"]})
+    trained = {"digest": dataset["dataset"], "context": "training", "profile": json.dumps(counts), "source": source}
+    source = json.dumps({"path": str(lake.root / "eval_items"), "eval_set": dataset["eval_set"]})
+    held = {"digest": dataset["eval_set"], "context": "evaluation", "profile": "{}", "source": source}
+    name = dataset["workload"]
+    return [{"name": f"{name} cycle {dataset['cycle']}", **trained}, {"name": f"{name} eval set", **held}]
 
 
 def keep(lake: Lake, training: Training, result: Result | None) -> pl.DataFrame:

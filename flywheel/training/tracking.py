@@ -53,6 +53,8 @@ def tracked(
     tags = {**wanted.get("tags", {}), "checkpoint": checkpoint}
     run = client.create_run(experiment, run_name=wanted["run_name"], tags=tags).info.run_id
     client.log_batch(run, params=[Param(name, str(value)) for name, value in params.items()])
+    if inputs := wanted.get("inputs"):
+        _log_inputs(client, run, inputs)
     try:
         yield MlflowTrack(client, run)
     except BaseException as error:
@@ -67,6 +69,19 @@ def _experiment(client: Any, name: str, home: Path) -> str:
     if found is not None:
         return found.experiment_id
     return client.create_experiment(name, artifact_location=(home / "mlartifacts" / name).as_uri())
+
+
+def _log_inputs(client: Any, run: str, inputs: list[Mapping[str, str]]) -> None:
+    """What the run was made of, where MLflow shows it: beside the run."""
+    from mlflow.entities import Dataset, DatasetInput, InputTag
+
+    client.log_inputs(run, [
+        DatasetInput(
+            Dataset(one["name"], one["digest"], "delta", one["source"], profile=one["profile"]),
+            [InputTag("mlflow.data.context", one["context"])],
+        )
+        for one in inputs
+    ])  # fmt: skip
 
 
 def _end_killed(client: Any, experiment: str, checkpoint: str) -> None:

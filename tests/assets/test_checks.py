@@ -2,12 +2,17 @@
 
 from pathlib import Path
 
+import dagster as dg
 import polars as pl
 import pytest
 
-from assets.checks import only_what_may_train
+from assets.checks import no_leakage, only_what_may_train
+from assets.partitions import WORKLOADS
 from assets.resources import Wheel
 from flywheel import records, signals
+from flywheel.datasets import cut
+from flywheel.settings import Gate
+from tests.flywheel.datasets.made import RULES, derived, edits
 from tests.product import accepted, answer, edited, read, take
 
 BETTER = "Your order is on its way."
@@ -32,3 +37,40 @@ def test_a_record_of_what_must_not_be_trained_on_is_found(
         planted = pl.DataFrame([row | {"completion": BETTER, "trajectory": False}])
         lake.replace("demonstrations", planted, {"day": [exchange["day"]]})
         assert not check(Wheel()).passed  # pyright: ignore[reportAttributeAccessIssue]
+
+
+@pytest.mark.parametrize("leak", [False, True])
+def test_a_planted_leak_stops_what_would_train_on_it(
+    leak: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a real instance: the rows of one user who is in the eval set too, and the asset behind them never runs."""
+    monkeypatch.setenv("FLYWHEEL_HOME", str(tmp_path))
+    workload = WORKLOADS.get_partition_keys()[0]
+    rules = RULES.model_copy(update={"gate": Gate(min_users=2)})
+    lake = derived(tmp_path, edits(60, workload=workload))
+    made = cut(lake, workload, rules)
+
+    @dg.asset(name="dataset_rows", partitions_def=WORKLOADS)
+    def planted() -> None:
+        if leak:
+            rows = made.rows.with_columns(user=pl.lit(made.items["user"][0]))
+            lake.replace("dataset_rows", rows, {"workload": [workload]})
+
+    @dg.asset(name="trained", deps=[planted], partitions_def=WORKLOADS)
+    def trained() -> None:
+        """What would train on them."""
+
+    with dg.DagsterInstance.local_temp(str(tmp_path)) as instance:
+        ended = dg.materialize(
+            [planted, trained, no_leakage],
+            partition_key=workload,
+            resources={"wheel": Wheel()},
+            instance=instance,
+            raise_on_error=False,
+        )
+    (told,) = ended.get_asset_check_evaluations()
+    assert told.passed is not leak
+    assert ended.success is not leak
+    assert [event.asset_key.path[-1] for event in ended.get_asset_materialization_events() if event.asset_key] == (
+        ["dataset_rows"] if leak else ["dataset_rows", "trained"]
+    )

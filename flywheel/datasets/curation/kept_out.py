@@ -1,4 +1,4 @@
-"""What may not be trained on, whatever it says: four promises that no setting switches off."""
+"""What may not be trained on, whatever it says: five promises that no setting switches off."""
 
 import polars as pl
 
@@ -22,6 +22,11 @@ def trajectories(records: pl.DataFrame, rules: Workload) -> Ruled:
 def held_out(records: pl.DataFrame, rules: Workload) -> Ruled:
     """Users who are only ever measured on."""
     return by_reason(records, because(pl.col("split") == "eval", "a held-out user"))
+
+
+def two_sides(records: pl.DataFrame, rules: Workload) -> Ruled:
+    """Records that share a conversation or nearly a request with another side (`splits`)."""
+    return by_reason(records, pl.col("two_sides"))
 
 
 def knows_eval(records: pl.DataFrame, rules: Workload, *, items: pl.DataFrame) -> Ruled:

@@ -97,6 +97,7 @@ def test_every_rule_of_the_settings_is_in_the_pipeline_and_tested() -> None:
         ("barred", pair("bad", user="left us"), {"excluded_users": ("left us",)}),
         ("trajectories", pair("bad", trajectory=True), {}),
         ("held_out", pair("bad", split="eval"), {}),
+        ("two_sides", pair("bad", two_sides="shares a talk with an eval item"), {}),
         ("contaminated", pair("bad", prompt=prompt("WHERE is  order four?")), {}),
     ],
 )

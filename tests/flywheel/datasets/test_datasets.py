@@ -1,4 +1,4 @@
-"""Promise 5 and the frozen eval set: who is held out stays out, and what was frozen stays frozen."""
+"""Promise 5: who is held out stays out, and a cutoff has one dataset."""
 
 from pathlib import Path
 from typing import Any
@@ -8,33 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flywheel import records, signals
 from flywheel.capture.events import Event, Message, Outcome
-from flywheel.datasets import cut, frozen, leaks
+from flywheel.datasets import cut, leaks
 from flywheel.datasets.splits import side
-from flywheel.errors import BrokenInvariant, Terminal
-from flywheel.lake import Lake
-from flywheel.settings import Gate, Workload
-from tests.product import accepted, answer, at, edited, read, take
-
-RULES = Workload(base_model="none", holdout=0.3, development=0.2, gate=Gate(min_users=2))
-
-
-def edits(count: int, first: int = 0) -> list[Event]:
-    """Each of `count` users edits one draft and sends it."""
-    acts: list[Event] = []
-    for number in range(first, first + count):
-        name = f"n{number}"
-        acts += [answer(name, number, user=f"u{number}"), edited(name, f"Order {number} is on its way.", number + 1)]
-        acts += [accepted(name, number + 2)]
-    return acts
-
-
-def derived(home: Path, events: list[Event]) -> Lake:
-    lake, rules = take(home, events), read(home)
-    for stage in (signals, records):
-        stage.catch_up(lake, rules)
-    return lake
+from flywheel.errors import Terminal
+from tests.flywheel.datasets.made import RULES, derived, edits
+from tests.product import accepted, answer, at, edited
 
 
 def test_no_user_conversation_or_request_is_on_both_sides(tmp_path: Path) -> None:
@@ -52,10 +31,11 @@ def test_a_training_user_who_asks_what_the_eval_set_asks_is_left_out(tmp_path: P
         for number in range(60)
         for act in (edited(f"same{number}", "Your order is on its way.", 99), accepted(f"same{number}", 100))
     ]
-    made = cut(derived(tmp_path, [*same, *feedback]), "drafts", RULES)
-    assert len(made.items) == 1
-    assert made.rows.is_empty()
-    assert made.dataset["pairs"][0] > 0
+    made = cut(derived(tmp_path, [*same, *feedback, *edits(20, first=100)]), "drafts", RULES)
+    assert len(made.items.filter(pl.col("request").str.contains("MY"))) == 1
+    assert len(made.rows) > 0
+    assert not made.rows["prompt"].str.contains("MY").any()
+    assert made.dataset["pairs"][0] == 80
 
 
 def runs(count: int) -> list[Event]:
@@ -91,38 +71,11 @@ def test_leaks_are_counted_on_each_axis(tmp_path: Path) -> None:
     assert leaks(stolen, made.items) == (1, 1, 1)
 
 
-def test_the_eval_set_stays_when_more_is_logged(tmp_path: Path) -> None:
-    before = cut(derived(tmp_path, edits(40)), "drafts", RULES)
-    after = cut(derived(tmp_path, edits(40, first=40)), "drafts", RULES)
-    assert before.items.equals(after.items)
-    assert (before.cycle, after.cycle) == (1, 2)
-    assert before.name != after.name
-
-
 def test_the_same_cutoff_is_the_same_cycle(tmp_path: Path) -> None:
     lake = derived(tmp_path, edits(40))
     first, again = cut(lake, "drafts", RULES), cut(lake, "drafts", RULES)
     assert first.dataset.equals(again.dataset)
     assert len(lake.read("datasets")) == 1
-
-
-@pytest.mark.parametrize("column", ["reference", "prompt", "slice"])
-def test_one_changed_byte_stops_everything(tmp_path: Path, column: str) -> None:
-    lake = derived(tmp_path, edits(40))
-    items = frozen(lake, "drafts", RULES)
-    changed = items.with_row_index().with_columns(
-        pl.when(pl.col("index") == 0).then(pl.col(column) + "x").otherwise(column).alias(column)
-    )
-    lake.replace("eval_items", changed.drop("index"), {"workload": ["drafts"]})
-    with pytest.raises(BrokenInvariant, match="frozen eval set of drafts has changed"):
-        frozen(lake, "drafts", RULES)
-
-
-def test_a_removed_item_stops_everything(tmp_path: Path) -> None:
-    lake = derived(tmp_path, edits(40))
-    lake.replace("eval_items", frozen(lake, "drafts", RULES).tail(-1), {"workload": ["drafts"]})
-    with pytest.raises(BrokenInvariant):
-        frozen(lake, "drafts", RULES)
 
 
 def test_without_anything_sent_there_is_no_eval_set_and_a_sentence(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 import json
 import random
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
 
 import polars as pl
@@ -35,6 +36,9 @@ def eval_items(users: int = 60, each: int = 5, *, words: int = 12, seed: int = 0
                 "request": f"Where is order A-{1000 + number}?",
                 "reference": " ".join(rng.choice(WORDS) for _ in range(words)),
                 "answer": f"a{number}",
+                "stratum": "shop / none",
+                "weight": 1.0,
+                "since": datetime(2026, 1, 5, tzinfo=UTC),
                 **columns,
             }
         )

@@ -1,0 +1,82 @@
+"""Datasets for people: the card of the latest one, its export, and the versions of the frozen sets."""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import polars as pl
+import typer
+
+from flywheel.cli.common import AsJson, Named, app, listed, people, say, wheel
+from flywheel.status import as_json
+
+
+class Format(StrEnum):
+    """What `flywheel.datasets.export` can write."""
+
+    SFT = "trl-sft"
+    DPO = "trl-dpo"
+    KTO = "trl-kto"
+    JSONL = "jsonl"
+
+
+@app.command()
+def card(workload: Named, json_out: AsJson = False) -> None:
+    """What the workload's latest dataset is made of."""
+    from flywheel.datasets import keep_card
+
+    read, lake = wheel()
+    read.workload(workload)
+    say(keep_card(lake, workload), json_out)
+
+
+@app.command()
+def export(
+    workload: Named,
+    format: Annotated[Format, typer.Option(help="TRL's formats, or every row as it is.")] = Format.JSONL,
+    out: Annotated[Path | None, typer.Option(help="A folder; none: exports/ in the state folder.")] = None,
+    json_out: AsJson = False,
+) -> None:
+    """The latest dataset as JSONL and as a Hugging Face `datasets` folder."""
+    from flywheel.datasets.card import latest
+    from flywheel.datasets.export import write
+
+    read, lake = wheel()
+    read.workload(workload)
+    dataset, rows = latest(lake, workload)
+    folder = out or read.home / "exports" / workload / dataset["dataset"] / format.value
+    lines = write(rows, format.value, folder)
+    say({"workload": workload, "dataset": dataset["dataset"], "folder": str(folder), "lines": lines}, json_out)
+
+
+sets = typer.Typer(no_args_is_help=True, help="The frozen eval and sealed sets: their versions, and who must leave.")
+app.add_typer(sets, name="eval-set")
+
+
+@sets.command(name="show")
+def show_sets(workload: Named, json_out: AsJson = False) -> None:
+    """Every version of both sets: its hash, how many items came, retired and were forgotten, and why."""
+    read, lake = wheel()
+    read.workload(workload)
+    found = lake.read("eval_sets").filter(workload=workload).sort("role", "version")
+    counts = pl.col("items", "added", "retired", "forgotten").list.len()
+    shown = found.select("role", "version", "eval_set", counts, "cutoff", "why")
+    if json_out:
+        typer.echo(as_json({"workload": workload, "sets": shown.to_dicts()}))
+    else:
+        people.print(listed(shown, "versions"))
+
+
+@sets.command()
+def forget(
+    workload: Named,
+    items: Annotated[list[str], typer.Argument(help="Items that must leave, by id.")],
+    json_out: AsJson = False,
+) -> None:
+    """Take items out for good, because someone asked to be forgotten: a new version of the set without them."""
+    from flywheel.datasets import advance
+
+    read, lake = wheel()
+    with lake.writing():
+        left = advance(lake, workload, read.workload(workload), forget=items)
+    say({"workload": workload, "eval_set": left["eval_set"][0], "items": len(left)}, json_out)

@@ -1,0 +1,105 @@
+"""The card of a dataset: what a person must know before they train on it.
+
+Counts, the way from records to rows, the mix by rule and slice, length before and after, repetition, how much is one
+user's, the hashes, a few rows, and how many lines every export has. Drawing it belongs in `assets`.
+"""
+
+import json
+from math import sqrt
+from typing import Any
+
+import polars as pl
+
+from flywheel.datasets.alike import repeated
+from flywheel.datasets.evalset import standing
+from flywheel.datasets.export import FORMATS, exported
+from flywheel.datasets.leakage import requests
+from flywheel.errors import Terminal
+from flywheel.lake import Lake
+
+Z = 1.959964
+STEPS = 20
+"""Points of the users' curve."""
+SAMPLES = 5
+
+
+def latest(lake: Lake, workload: str) -> tuple[dict[str, Any], pl.DataFrame]:
+    """The workload's latest dataset: its row in `datasets`, and its rows in the order of their records."""
+    datasets = lake.read("datasets").filter(workload=workload).sort("cycle")
+    if datasets.is_empty():
+        raise Terminal(f"{workload} has no dataset yet", do=f"run a cycle, or flywheel train {workload}")
+    dataset = datasets.row(-1, named=True)
+    rows = lake.scan("dataset_rows").filter(workload=workload, dataset=dataset["dataset"]).collect()
+    return dataset, rows.sort("record")
+
+
+def keep_card(lake: Lake, workload: str) -> dict[str, Any]:
+    """Make the card of the latest dataset and write its row in `cards`."""
+    dataset, rows = latest(lake, workload)
+    sets = {role: standing(lake, workload, role) for role in ("eval", "sealed")}
+    hashes = {f"{role}_set": found.row["eval_set"] for role, found in sets.items() if found}
+    pairs = lake.scan("pairs").filter(~pl.col("trajectory"), workload=workload).select("chosen", "rejected", "day")
+    before = pairs.filter(pl.col("day") <= dataset["cutoff"].date()).collect()
+    told = card(dataset, rows, before) | {"hashes": {"dataset": dataset["dataset"], **hashes}}
+    row = {
+        **{name: told[name] for name in ("workload", "cycle", "dataset", "repeated")},
+        "rows": len(rows),
+        "users": told["users"]["users"],
+        "longer_before": told["longer"]["before"]["share"],
+        "longer": told["longer"]["after"]["share"],
+        "top_user": told["users"]["top"],
+        "card": json.dumps(told, default=str),
+    }
+    with lake.writing():
+        where = {"workload": [workload], "cycle": [dataset["cycle"]]}
+        lake.replace("cards", pl.DataFrame([row], infer_schema_length=None), where)
+    return told
+
+
+def card(dataset: dict[str, Any], rows: pl.DataFrame, before: pl.DataFrame) -> dict[str, Any]:
+    """Everything but the hashes; `before` are all pairs there were to choose from."""
+    train = rows.filter(split="train")
+    again = repeated(train.select(requests())["request"].to_list())
+    return {
+        **{name: dataset[name] for name in ("workload", "cycle", "dataset", "cutoff", "events")},
+        "counts": _counts(rows, "split", "kind"),
+        "funnel": _funnel(dataset, rows),
+        "rules": _counts(train, "rule"),
+        "slices": _counts(train, "slice"),
+        "longer": {"before": longer(before), "after": longer(train.filter(kind="pair"))},
+        "repeated": sum(again) / len(again) if again else None,
+        "users": _users(train),
+        "exports": {name: {part: len(lines) for part, lines in exported(rows, name).items()} for name in FORMATS},
+        "samples": rows.head(SAMPLES).select("record", "kind", "split", "prompt", "chosen", "rejected").to_dicts(),
+    }
+
+
+def longer(pairs: pl.DataFrame) -> dict[str, Any]:
+    """The share of pairs whose chosen side has more words than the other, with n and Wilson's 95 % interval."""
+    words = [pl.col(side).str.split(" ").list.len() for side in ("chosen", "rejected")]
+    told = pairs.filter(words[0] != words[1])
+    n, hits = len(told), int(told.select((words[0] > words[1]).sum()).item())
+    if n == 0:
+        return {"share": None, "low": None, "high": None, "n": 0}
+    centre, scale = (hits + Z**2 / 2) / (n + Z**2), Z / (n + Z**2)
+    half = scale * sqrt(hits * (n - hits) / n + Z**2 / 4)
+    return {"share": hits / n, "low": centre - half, "high": centre + half, "n": n}
+
+
+def _funnel(dataset: dict[str, Any], rows: pl.DataFrame) -> dict[str, int]:
+    """From records of both trainable kinds to rows; what the rules between them did is told where they are run."""
+    records = dataset["pairs"] + dataset["demonstrations"]
+    steps = {"records": records, "texts": records - dataset["trajectories"], "rows": len(rows)}
+    return steps | {"train": len(rows.filter(split="train"))}
+
+
+def _counts(rows: pl.DataFrame, *by: str) -> dict[str, int]:
+    return {" ".join(row[:-1]): row[-1] for row in rows.group_by(by).len().sort(by).iter_rows()}
+
+
+def _users(train: pl.DataFrame) -> dict[str, Any]:
+    """How much of the rows the most frequent users have: of each twentieth of the users, with all before them."""
+    shares = train["user"].value_counts(sort=True)["count"].cum_sum() / max(len(train), 1)
+    users = len(shares)
+    curve = [0.0, *(float(shares[max(0, round(users * step / STEPS) - 1)]) for step in range(1, STEPS + 1))]
+    return {"users": users, "top": float(shares[0]) if users else None, "curve": curve if users else []}

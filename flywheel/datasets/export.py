@@ -1,0 +1,71 @@
+"""A dataset as files that other tools train on: JSONL, and a folder of Hugging Face `datasets` beside it.
+
+Formats are TRL's own: `trl-sft` (prompt, completion), `trl-dpo` (prompt, chosen, rejected), `trl-kto` (prompt,
+completion, label); `jsonl` is every row as it is. As in training, a record without weight teaches nothing and is left
+out of TRL's formats.
+"""
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from flywheel.errors import BadInput
+
+FORMATS = ("trl-sft", "trl-dpo", "trl-kto", "jsonl")
+SPLITS = ("train", "development")
+Line = dict[str, Any]
+
+
+def exported(rows: pl.DataFrame, format: str) -> dict[str, list[Line]]:
+    """The lines of each split."""
+    if format not in FORMATS:
+        raise BadInput("no such format", seen=format, allowed=", ".join(FORMATS))
+    kept = rows if format == "jsonl" else rows.filter(pl.col("weight") > 0)
+    parts = {split: kept.filter(split=split).sort("record").to_dicts() for split in SPLITS}
+    return {split: [line for row in part for line in _lines(row, format)] for split, part in parts.items()}
+
+
+def write(rows: pl.DataFrame, format: str, folder: Path) -> dict[str, int]:
+    """One JSONL file a split and the same as `datasets` folder `hf`; says how many lines each file has."""
+    parts = exported(rows, format)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for split, lines in parts.items():
+            text = "".join(json.dumps(line, ensure_ascii=False, default=str) + "\n" for line in lines)
+            (folder / f"{split}.jsonl").write_text(text)
+    except OSError as error:
+        what = f"the export cannot be written ({error.strerror})"
+        raise BadInput(what, seen=folder, do="give another --out") from None
+    _write_folder(parts, folder / "hf")
+    return {f"{split}.jsonl": len(lines) for split, lines in parts.items()}
+
+
+def _write_folder(parts: dict[str, list[Line]], folder: Path) -> None:
+    from datasets import Dataset, DatasetDict, disable_progress_bars  # seconds to load, and only an export needs it
+
+    disable_progress_bars()
+    if folder.exists() and not (folder / "dataset_dict.json").exists():
+        raise BadInput("the folder holds something else", seen=folder, do="give another --out")
+    shutil.rmtree(folder, ignore_errors=True)
+    DatasetDict({split: Dataset.from_list(lines) for split, lines in parts.items() if lines}).save_to_disk(folder)
+
+
+def _lines(row: Line, format: str) -> list[Line]:
+    if format == "jsonl":
+        return [row]
+    prompt, chosen = json.loads(row["prompt"]), _said(row["chosen"])
+    pair = row["kind"] == "pair"
+    if format == "trl-sft":
+        return [] if pair else [{"prompt": prompt, "completion": chosen}]
+    rejected = _said(row["rejected"]) if pair else []
+    if format == "trl-dpo":
+        return [{"prompt": prompt, "chosen": chosen, "rejected": rejected}] if pair else []
+    labelled = [{"prompt": prompt, "completion": chosen, "label": True}]
+    return [*labelled, {"prompt": prompt, "completion": rejected, "label": False}] if pair else labelled
+
+
+def _said(text: str) -> list[dict[str, str]]:
+    return [{"role": "assistant", "content": text}]

@@ -1,0 +1,106 @@
+"""The card says what is in a dataset, and every export has as many lines as the card says."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+from datasets import load_from_disk
+from hypothesis import given
+from hypothesis import strategies as st
+
+from flywheel.datasets import Cut, cut, keep_card
+from flywheel.datasets.alike import normalised, repeated, repeats
+from flywheel.datasets.card import latest, longer
+from flywheel.datasets.export import FORMATS, write
+from flywheel.errors import BadInput, Terminal
+from flywheel.lake import Lake
+from tests.flywheel.datasets.made import RULES, derived, edits
+
+
+@pytest.fixture(scope="module")
+def lake(tmp_path_factory: pytest.TempPathFactory) -> Lake:
+    return derived(tmp_path_factory.mktemp("cards"), edits(90))
+
+
+@pytest.fixture(scope="module")
+def made(lake: Lake) -> Cut:
+    return cut(lake, "drafts", RULES)
+
+
+@pytest.fixture(scope="module")
+def told(lake: Lake, made: Cut) -> dict[str, Any]:
+    return keep_card(lake, "drafts")
+
+
+def test_the_card_counts_what_is_there(lake: Lake, made: Cut, told: dict[str, Any]) -> None:
+    train = made.rows.filter(split="train")
+    assert sum(told["counts"].values()) == len(made.rows) == told["funnel"]["rows"]
+    assert told["rules"] == dict(train["rule"].value_counts().sort("rule").iter_rows())
+    assert told["hashes"]["dataset"] == made.name
+    assert told["hashes"]["eval_set"] == made.items["eval_set"][0]
+    assert told["users"]["users"] == train["user"].n_unique()
+    assert told["users"]["curve"][-1] == 1
+    assert told["users"]["curve"] == sorted(told["users"]["curve"])
+    (row,) = lake.read("cards").to_dicts()
+    assert json.loads(row["card"])["counts"] == told["counts"]
+
+
+@pytest.mark.parametrize("format", FORMATS)
+def test_an_export_has_as_many_lines_as_the_card_says(
+    format: str, lake: Lake, told: dict[str, Any], tmp_path: Path
+) -> None:
+    _, rows = latest(lake, "drafts")
+    lines = write(rows, format, tmp_path / "out")
+    for split, count in told["exports"][format].items():
+        text = (tmp_path / "out" / f"{split}.jsonl").read_text()
+        assert text.count("\n") == count == lines[f"{split}.jsonl"]
+        assert count > 0
+        assert len(load_from_disk(tmp_path / "out" / "hf")[split]) == count
+
+
+def test_exports_are_what_trl_reads(lake: Lake, made: Cut, tmp_path: Path) -> None:
+    _, rows = latest(lake, "drafts")
+    first = {}
+    for format in ("trl-sft", "trl-dpo", "trl-kto"):
+        write(rows, format, tmp_path / format)
+        first[format] = json.loads((tmp_path / format / "train.jsonl").read_text().splitlines()[0])
+    assert {name: set(line) for name, line in first.items()} == {
+        "trl-sft": {"prompt", "completion"},
+        "trl-dpo": {"prompt", "chosen", "rejected"},
+        "trl-kto": {"prompt", "completion", "label"},
+    }
+    assert first["trl-dpo"]["prompt"][-1]["role"] == "user"
+    assert first["trl-dpo"]["chosen"][0]["content"].startswith("Order")
+    assert first["trl-dpo"]["rejected"][0]["content"].startswith("Sorry")
+
+
+def test_a_folder_that_holds_something_else_is_left_alone(lake: Lake, made: Cut, tmp_path: Path) -> None:
+    (tmp_path / "hf").mkdir()
+    (tmp_path / "hf" / "thesis.txt").write_text("mine")
+    with pytest.raises(BadInput, match="something else"):
+        write(latest(lake, "drafts")[1], "jsonl", tmp_path)
+    assert (tmp_path / "hf" / "thesis.txt").read_text() == "mine"
+
+
+def test_without_a_dataset_there_is_no_card(tmp_path: Path) -> None:
+    with pytest.raises(Terminal, match="no dataset yet"):
+        keep_card(Lake(tmp_path), "drafts")
+
+
+def test_length_is_told_with_its_interval_and_n() -> None:
+    pairs = pl.DataFrame({"chosen": ["a b c", "a", "a b", "a"], "rejected": ["a", "a b", "a", "b"]})
+    found = longer(pairs)
+    assert (found["share"], found["n"]) == (pytest.approx(2 / 3), 3)
+    assert found["low"] == pytest.approx(0.2077, abs=1e-3)
+    assert found["high"] == pytest.approx(0.9385, abs=1e-3)
+    assert longer(pairs.clear())["share"] is None
+
+
+@given(st.lists(st.lists(st.sampled_from("abcd"), min_size=1, max_size=12), max_size=8))
+def test_what_is_repeated_repeats_another(words: list[list[str]]) -> None:
+    texts = [" ".join(each) for each in words]
+    others = [texts[:place] + texts[place + 1 :] for place in range(len(texts))]
+    assert repeated(texts) == [repeats([text], rest)[0] for text, rest in zip(texts, others, strict=True)]
+    assert all(normalised(text) == text for text in texts)
