@@ -40,6 +40,61 @@ def of_plain(plain: pl.Series) -> pl.Series:
     return pl.Series("cluster", contents[labels[place]], dtype=pl.UInt64)
 
 
+def repeats(texts: pl.Series, known: pl.Series) -> pl.Series:
+    """Whether each text is a near-duplicate of a known one: exactly, pair by pair, forms and all.
+
+    Sets as alike as that share one of their rarest grams, so only texts that share one of those are compared. The
+    smaller side is held, the greater one passes by in chunks.
+    """
+    sides = [normalised(side) for side in (texts, known)]
+    named = [wholes(side) for side in sides]
+    first = [np.unique(name, return_index=True, return_inverse=True) for name in named]
+    plain = [side.gather(pl.Series(index)) for side, (_, index, _) in zip(sides, first, strict=True)]
+    swapped = len(plain[0]) < len(plain[1])
+    found = _meeting(plain[swapped], plain[not swapped])[swapped]
+    return pl.Series(found[first[0][2]] | np.isin(named[0], named[1]))
+
+
+def _meeting(many: pl.Series, few: pl.Series) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
+    """Which of the many have a near-duplicate among the few, and which of the few among the many."""
+    held = _sets(0, few).rename({"text": "other", "size": "others"})
+    common = held.group_by("gram").agg(rank=pl.len())
+    index = _rarest(held.rename({"other": "text", "others": "size"}), common).rename(
+        {"text": "other", "size": "others"}
+    )
+    lists = held.group_by("other").agg(theirs="gram")
+
+    def meets(chunk: tuple[int, pl.Series]) -> pl.DataFrame:
+        mine = _sets(*chunk)
+        pairs = _rarest(mine, common).join(index, on="gram").select("text", "size", "other", "others").unique()
+        pairs = pairs.filter(pl.min_horizontal("size", "others") >= JACCARD * pl.max_horizontal("size", "others"))
+        grams_of = mine.join(pairs.select("text").unique(), on="text", how="semi").group_by("text").agg(ours="gram")
+        told = pairs.join(grams_of, on="text").join(lists, on="other")
+        shared = pl.col("ours").list.set_intersection("theirs").list.len()
+        return told.filter(shared >= JACCARD * (pl.col("size") + pl.col("others") - shared)).select("text", "other")
+
+    met = np.zeros(len(many), dtype=bool), np.zeros(len(few), dtype=bool)
+    for pairs in mapped(meets, chunks(many)):
+        met[0][pairs["text"].to_numpy()] = True
+        met[1][pairs["other"].to_numpy()] = True
+    return met
+
+
+def _sets(start: int, plain: pl.Series) -> pl.DataFrame:
+    """The different grams of each text, the first of which has the number `start`, and how many it has."""
+    found = grams(plain, WORDS)
+    rows = pl.DataFrame({"text": found.texts + start, "gram": found.hashes}).unique()
+    return rows.with_columns(size=pl.len().over("text").cast(pl.Int64))
+
+
+def _rarest(sets: pl.DataFrame, common: pl.DataFrame) -> pl.DataFrame:
+    """Of each text as many of its rarest grams as it must share one of."""
+    ranked = sets.join(common, on="gram", how="left").with_columns(pl.col("rank").fill_null(0))
+    ranked = ranked.sort("text", "rank", "gram")
+    most = pl.col("size") - (JACCARD * pl.col("size")).round(6).ceil() + 1
+    return ranked.filter(pl.int_range(pl.len()).over("text") < most).select("text", "gram", "size")
+
+
 def _joined(plain: pl.Series) -> Numbers:
     """For each of these different texts the first one of its cluster."""
     template = _template(plain)

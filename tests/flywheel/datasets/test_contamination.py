@@ -72,6 +72,13 @@ def test_an_edited_turn_inside_a_longer_talk_is_found() -> None:
     assert contaminated(pl.Series([json.dumps(talk)]), items([ITEM]))[0] is not None
 
 
+def test_a_short_request_at_the_end_of_a_talk_is_found() -> None:
+    talk = [{"role": role, "content": text} for role, text in (("user", "Hi"), ("assistant", "Yes?"), ("user", "WHY?"))]
+    asked = pl.Series([json.dumps(talk), json.dumps(talk[:1])])
+    assert contaminated(asked, items(["Why"])).to_list() == ["an eval item asks the same", None]
+    assert contaminated(asked, items(["", "Who"])).null_count() == 2
+
+
 def test_without_items_or_prompts_nothing_is_contaminated() -> None:
     assert found(["anything"], NO_ITEMS).null_count() == len(CLEAN) + 1
     assert contaminated(pl.Series([], dtype=pl.String), ITEMS).is_empty()
