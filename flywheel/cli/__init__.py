@@ -1,16 +1,17 @@
 """The command line: every stage without Dagster, and the doors to the demo and the two UIs.
 
 `common` is what commands share, `doors` starts the demo and the UIs, `logs` takes logs and shows what became of them,
-`stages` runs the others, `datasets` tells and exports what was cut, `audit` has people label signals, `looking` shows
-tables and where the wheel stands. Results for programs go to stdout (`--json`: one object), everything for people to
-stderr. What a person got wrong is one sentence and exit code 2.
+`history` takes work of before, `stages` runs the others, `datasets` tells and exports what was cut, `audit` has people
+label signals, `review` decide about doubtful records, `looking` shows tables and where the wheel stands. Results for
+programs go to stdout (`--json`: one object), everything for people to stderr. What a person got wrong is one sentence
+and exit code 2.
 """
 
 import os
 import sys
 
 from flywheel import settings
-from flywheel.cli import audit, datasets, doors, logs, looking, stages  # noqa: F401  their commands
+from flywheel.cli import audit, datasets, doors, history, logs, looking, review, stages  # noqa: F401  their commands
 from flywheel.cli.common import app, people
 from flywheel.cli.looking import current, status_table
 from flywheel.errors import BadInput, FlywheelError

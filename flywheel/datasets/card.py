@@ -12,7 +12,7 @@ import polars as pl
 
 from flywheel.datasets.alike import repeated
 from flywheel.datasets.evalset import standing
-from flywheel.datasets.export import FORMATS, exported
+from flywheel.datasets.export import SPLITS
 from flywheel.datasets.leakage import requests
 from flywheel.errors import Terminal
 from flywheel.lake import Lake
@@ -69,7 +69,7 @@ def card(dataset: dict[str, Any], rows: pl.DataFrame, before: pl.DataFrame) -> d
         "longer": {"before": longer(before), "after": longer(train.filter(kind="pair"))},
         "repeated": sum(again) / len(again) if again else None,
         "users": _users(train),
-        "exports": {name: {part: len(lines) for part, lines in exported(rows, name).items()} for name in FORMATS},
+        "exports": {split: _lines(rows.filter(split=split)) for split in SPLITS},
         "samples": rows.head(SAMPLES).select("record", "kind", "split", "prompt", "chosen", "rejected").to_dicts(),
     }
 
@@ -95,6 +95,13 @@ def _funnel(dataset: dict[str, Any], rows: pl.DataFrame) -> dict[str, int]:
 
 def _counts(rows: pl.DataFrame, *by: str) -> dict[str, int]:
     return {" ".join(row[:-1]): row[-1] for row in rows.group_by(by).len().sort(by).iter_rows()}
+
+
+def _lines(rows: pl.DataFrame) -> dict[str, int]:
+    """How many lines each export of these rows has."""
+    kinds = rows.filter(pl.col("weight") > 0)["kind"].cast(pl.String).to_list()
+    pairs, shown = kinds.count("pair"), kinds.count("demonstration")
+    return {"trl-sft": shown, "trl-dpo": pairs, "trl-kto": 2 * pairs + shown, "jsonl": len(rows)}
 
 
 def _users(train: pl.DataFrame) -> dict[str, Any]:

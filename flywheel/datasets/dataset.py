@@ -14,6 +14,7 @@ import polars as pl
 from flywheel.datasets.candidates import candidates
 from flywheel.datasets.curation import Curated, curate
 from flywheel.datasets.leakage import leaks
+from flywheel.datasets.review import reviewed
 from flywheel.datasets.rotation import advance
 from flywheel.errors import BrokenInvariant, Terminal
 from flywheel.lake import Lake
@@ -47,7 +48,9 @@ def cut(lake: Lake, workload: str, rules: Workload) -> Cut:
         items = advance(lake, workload, rules)
         held = lake.read("eval_items").filter(pl.col("workload") == workload)
         records = {kind: _of(lake.read(kind), workload, rules, cutoff) for kind in COUNTED}
-        curated = curate(candidates(lake, records, held, workload, rules), held, rules)
+        reviews = lake.read("reviews").filter(pl.col("workload") == workload)
+        told = records | {kind: reviewed(records[kind], reviews) for kind in ("pairs", "demonstrations")}
+        curated = curate(candidates(lake, told, held, workload, rules), held, rules)
         rows = training_rows(curated.kept, held)
         if any(found := leaks(rows, held)):
             raise BrokenInvariant(

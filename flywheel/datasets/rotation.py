@@ -10,6 +10,7 @@ A sealed set that was opened retires as a whole. Which exchanges become items be
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 from math import ceil
 
 import polars as pl
@@ -35,10 +36,22 @@ class Turn:
     workload: str
     rules: Workload
     cutoff: datetime
-    traffic: Traffic
-    pool: pl.DataFrame
-    """Exchanges that could become items and never were."""
     forget: Collection[str]
+
+    @cached_property
+    def sent(self) -> tuple[pl.DataFrame, Traffic]:
+        """Read once, and only where a set may change."""
+        return candidates(self.lake, self.workload, self.rules)
+
+    @cached_property
+    def pool(self) -> pl.DataFrame:
+        """Exchanges that could become items and never were."""
+        ever = self.lake.read("eval_sets").filter(workload=self.workload)["items"].explode().drop_nulls().unique()
+        return self.sent[0].filter(~pl.col("item").is_in(ever.implode()))
+
+    @property
+    def traffic(self) -> Traffic:
+        return self.sent[1]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,10 +73,7 @@ def advance(lake: Lake, workload: str, rules: Workload, *, forget: Collection[st
     cutoff = lake.scan("events").filter(pl.col("workload") == workload).select(pl.col("time").max()).collect().item()
     if cutoff is None:
         raise Terminal(f"{workload} has no events yet", do="log some with flywheel.capture, then run the job ingest")
-    pool, traffic = candidates(lake, workload, rules)
-    ever = lake.read("eval_sets").filter(workload=workload)["items"].explode().drop_nulls().unique()
-    pool = pool.filter(~pl.col("item").is_in(ever.implode()))
-    turn = Turn(lake=lake, workload=workload, rules=rules, cutoff=cutoff, traffic=traffic, pool=pool, forget=forget)
+    turn = Turn(lake=lake, workload=workload, rules=rules, cutoff=cutoff, forget=forget)
     _step(turn, "eval")
     _step(turn, "sealed")
     _drop_retired(turn)

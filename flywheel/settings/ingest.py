@@ -49,6 +49,8 @@ class Columns(Frozen):
     """The text as the person left it."""
     accepted: Column = None
     """The person used the answer: yes, true, a number other than 0, a list that is not empty."""
+    sent: bool = False
+    """Every row went out as it stands: history that nobody logged while it happened."""
     how: str = ""
     """How they used it, the same for all rows: sent, copied, applied."""
     rated: Column = None

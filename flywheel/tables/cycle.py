@@ -52,6 +52,17 @@ class EvalSets(dy.Schema):
     strata = dy.String(nullable=False)
 
 
+class Reviews(dy.Schema):
+    """What a person said of a doubtful record: whether it should be learned from, and how sure the wheel was then."""
+
+    workload = dy.String(primary_key=True)
+    record = dy.String(primary_key=True)
+    kind = dy.Enum(["pair", "demonstration"], nullable=False)
+    rule = dy.String(nullable=False)
+    confidence = dy.Float64(nullable=False, min=0, max=1)
+    label = dy.Bool(nullable=False)
+
+
 class DatasetRows(dy.Schema):
     """The training records of one dataset: `kind` pair (chosen, rejected) or demonstration (chosen only)."""
 

@@ -176,8 +176,8 @@ def _feedback(row: Row, answer: Answer, columns: Columns, common: dict[str, Any]
     edited = row.one("edited", cells.text)
     if edited is not None and edited != answer.text:
         yield Edited(**common, id=f"{answer.id}:edited", answer=answer.id, text=edited)
-    if row.one("accepted", cells.yes):
-        how = columns.how or HOW.get(row.columns("accepted")[0][0].lower())
+    if row.one("accepted", cells.yes) or columns.sent:
+        how = columns.how or next((HOW.get(name.lower()) for name, _ in row.columns("accepted")), None)
         yield Accepted(**common, id=f"{answer.id}:accepted", answer=answer.id, how=how)
     rated = row.one("rated", partial(cells.opinion, ends=columns.rated_range))
     comment = row.one("comment", cells.text)

@@ -53,7 +53,8 @@ def test_an_export_has_as_many_lines_as_the_card_says(
 ) -> None:
     _, rows = latest(lake, "drafts")
     lines = write(rows, format, tmp_path / "out")
-    for split, count in told["exports"][format].items():
+    for split, counts in told["exports"].items():
+        count = counts[format]
         text = (tmp_path / "out" / f"{split}.jsonl").read_text()
         assert text.count("\n") == count == lines[f"{split}.jsonl"]
         assert count > 0

@@ -1,22 +1,25 @@
 """The frozen sets: what was frozen stays, what is fresh comes beside it, nobody stands on both sides of the seal."""
 
 import json
+import random
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from flywheel.datasets import advance, cut, frozen, sealed
 from flywheel.datasets.alike import repeats
 from flywheel.datasets.evalset import standing
+from flywheel.datasets.sampling import allotted, drawn
 from flywheel.errors import BrokenInvariant, Terminal
 from flywheel.lake import Lake
 from flywheel.settings import Check, Gate, Workload
 from tests.flywheel.datasets.made import RULES, derived, edits
-from tests.product import answer
-
-DAY = 24 * 60
+from tests.product import answer, rated
 
 
 def ruled(**changes: Any) -> Workload:
@@ -50,6 +53,10 @@ def test_no_more_is_fresh_than_was_asked_for(tmp_path: Path) -> None:
     before = advance(derived(tmp_path, edits(90)), "drafts", few)
     after = advance(derived(tmp_path, edits(60, first=90)), "drafts", few)
     assert (len(before), len(after)) == (16, 18)
+    fresh = after.filter(~pl.col("item").is_in(before["item"].implode()))
+    assert {int(request.strip("?").rpartition("n")[2]) >= 90 for request in fresh["request"]} == {
+        True
+    }  # what came since
 
 
 def test_a_set_that_outgrew_its_size_retires_what_was_looked_at_most(tmp_path: Path) -> None:
@@ -137,8 +144,8 @@ def test_the_sealed_set_shares_no_user_conversation_or_request_with_the_eval_set
 def test_the_sealed_set_collects_until_it_is_full_and_then_stands(tmp_path: Path) -> None:
     rules = ruled(gate=Gate(min_users=2, sealed_items=9))
     sizes, lake = [], Lake(tmp_path)
-    for turn in range(6):
-        lake = derived(tmp_path, edits(40, first=40 * turn))
+    for turn in range(4):
+        lake = derived(tmp_path, edits(80, first=80 * turn))
         advance(lake, "drafts", rules)
         sizes.append(len(sealed(lake, "drafts")))
         users = [set(lake.read("eval_items").filter(role=role)["user"]) for role in ("eval", "sealed")]
@@ -156,14 +163,24 @@ def test_a_sealed_set_that_was_opened_is_exchanged_for_new_users(tmp_path: Path)
     cut(lake, "drafts", rules)
     first = sealed(lake, "drafts")
     looked(lake, first["item"].to_list(), role="sealed", eval_set=first["eval_set"][0])
-    advance(lake, "drafts", rules)
-    assert sealed(lake, "drafts").equals(first)  # the same cycle again is the same set
     lake = derived(tmp_path, edits(60, first=100))
     cut(lake, "drafts", rules)
     second = sealed(lake, "drafts")
     assert len(second) == 4
     assert not set(first["user"]) & set(second["user"])
     assert set(versions(lake, "sealed")["retired"][-1]) == set(first["item"])
+
+
+def test_what_this_cycle_looked_at_changes_nothing_in_this_cycle(tmp_path: Path) -> None:
+    rules = ruled(eval_items=5, fresh_items=0, gate=Gate(min_users=2, sealed_items=4))
+    cut(derived(tmp_path, edits(100)), "drafts", rules)
+    lake = derived(tmp_path, [answer("later", 3000)])
+    second = cut(lake, "drafts", rules)
+    kept = sealed(lake, "drafts")
+    looked(lake, kept["item"].to_list(), role="sealed", eval_set=kept["eval_set"][0], cycle=2)
+    again = cut(lake, "drafts", rules)
+    assert (again.cycle, again.name) == (2, second.name)
+    assert sealed(lake, "drafts").equals(kept)
 
 
 def test_who_asked_to_be_forgotten_leaves_and_the_others_stay(tmp_path: Path) -> None:
@@ -179,6 +196,16 @@ def test_who_asked_to_be_forgotten_leaves_and_the_others_stay(tmp_path: Path) ->
     assert gone["item"] not in lake.read("eval_items")["item"]
     last = versions(lake).row(-1, named=True)
     assert (last["forgotten"], last["retired"], last["why"]) == ([gone["item"]], [], "1 forgotten")
+
+
+def test_who_asked_to_be_forgotten_is_not_kept_for_a_bridge_either(tmp_path: Path) -> None:
+    rules = ruled(eval_items=8, fresh_items=3, gate=Gate(min_users=2, sealed_items=0))
+    cut(derived(tmp_path, edits(90)), "drafts", rules)
+    lake = derived(tmp_path, edits(60, first=90))
+    cut(lake, "drafts", rules)
+    retired = lake.read("eval_items").filter(role="retired")["item"].sort().to_list()
+    advance(lake, "drafts", rules, forget=retired[:1])
+    assert lake.read("eval_items").filter(role="retired")["item"].to_list() == retired[1:]
 
 
 def test_an_item_forgotten_by_name_never_comes_back(tmp_path: Path) -> None:
@@ -212,3 +239,42 @@ def test_weights_give_every_stratum_its_share_of_the_traffic(tmp_path: Path) -> 
     told = json.loads(found.row["strata"])
     assert {name: one["items"] for name, one in told.items()} == dict(items["stratum"].value_counts().iter_rows())
     assert items["weight"].sum() == pytest.approx(len(items), abs=1e-3)
+
+
+def test_a_way_to_fail_is_a_stratum_and_comes_in_with_the_traffic_that_has_it(tmp_path: Path) -> None:
+    rules = ruled(eval_items=8, fresh_items=3, gate=Gate(min_users=2, sealed_items=0))
+    lake = derived(tmp_path, edits(90))
+    before = advance(lake, "drafts", rules)
+    assert set(before["stratum"]) == {"retail / none"}
+    unhappy = [rated(f"n{number}", -1, number + 2.5) for number in range(90, 150)]
+    after = advance(derived(tmp_path, [*edits(60, first=90), *unhappy]), "drafts", rules)
+    fresh = after.filter(~pl.col("item").is_in(before["item"].implode()))
+    assert set(fresh["stratum"]) == {"retail / rating"}
+    told = json.loads(versions(lake)["strata"][-1])
+    assert told["retail / rating"] == {"traffic": 60, "items": 3}
+    share = after.group_by("stratum").agg(pl.col("weight").sum() / len(after))
+    assert dict(share.iter_rows())["retail / rating"] == pytest.approx(60 / 150, abs=1e-4)
+
+
+def test_a_rare_stratum_has_more_items_than_its_share_and_no_more_than_it_has() -> None:
+    traffic = {"often": 900, "rarely": 100, "never sent": 40}
+    assert allotted({"often": 500, "rarely": 60}, 40, traffic=traffic, given={}) == {"often": 30, "rarely": 10}
+    assert allotted({"often": 500, "rarely": 4}, 40, traffic=traffic, given={}) == {"often": 36, "rarely": 4}
+    assert allotted({"often": 500, "rarely": 60}, 10, traffic=traffic, given={"often": 30}) == {
+        "often": 0,
+        "rarely": 10,
+    }
+    assert allotted({"rarely": 3}, 40, traffic=traffic, given={}) == {"rarely": 3}
+
+
+@given(seed=st.integers(0, 10**6), n=st.integers(1, 30))
+def test_another_user_comes_before_the_same_one_again(seed: int, n: int) -> None:
+    draw = random.Random(seed)
+    rows = [(f"i{number}", f"u{draw.randrange(6)}", "s") for number in range(draw.randrange(1, 30))]
+    pool = pl.DataFrame(rows, ["item", "user", "stratum"], orient="row")
+    found = drawn(pool, n, traffic={"s": len(rows)})
+    assert len(found) == min(n, len(rows))
+    counts = Counter(found["user"])
+    left = Counter(pool["user"]) - counts
+    assert all(counts[user] >= max(counts.values()) - 1 for user in left)
+    assert drawn(pool.sample(fraction=1, shuffle=True, seed=n), n, traffic={"s": len(rows)}).equals(found)

@@ -1,0 +1,60 @@
+"""The review of doubtful records: draw some for a person to decide about, take the labels back."""
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from flywheel.cli.common import AsJson, Named, app, people, say, wheel
+from flywheel.errors import BadInput
+
+review = typer.Typer(no_args_is_help=True, help="Doubtful records for a person to decide about: draw some, take them.")
+app.add_typer(review, name="review")
+
+
+@review.command()
+def draw(
+    workload: Named,
+    n: Annotated[int, typer.Option(min=1, help="How many records.")] = 50,
+    out: Annotated[Path | None, typer.Option(help="Where to; none: review/ in the state folder.")] = None,
+    json_out: AsJson = False,
+) -> None:
+    """Draw the records the wheel is least sure of, one JSON line each."""
+    from flywheel.datasets import review as records
+
+    read, lake = wheel()
+    lines = records.draw(lake, workload, read.workload(workload), n)
+    path = out or read.home / "review" / f"{workload}.jsonl"
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines))
+    except OSError as error:
+        what = f"the draw cannot be written ({error.strerror})"
+        raise BadInput(what, seen=path, do="give another --out") from None
+    say({"drawn": len(lines), "file": str(path)}, json_out)
+    if not json_out:
+        people.print(f"{records.HOW} Then: flywheel review take {workload} {path}", markup=False, soft_wrap=True)
+
+
+@review.command()
+def take(
+    workload: Named,
+    file: Annotated[Path, typer.Argument(help="A file that `draw` wrote, with labels filled in.")],
+    json_out: AsJson = False,
+) -> None:
+    """Read the labels back; the next dataset follows them."""
+    from flywheel.datasets import review as records
+
+    read, lake = wheel()
+    read.workload(workload)
+    try:
+        lines = file.read_text().splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadInput(f"the labels cannot be read ({error})", seen=file, do="name the file that was drawn") from None
+    taken = records.take(lake, workload, lines)
+    say({"labelled": taken.labelled, "unlabelled": taken.unlabelled, "bad": len(taken.bad)}, json_out)
+    for sentence in taken.bad:
+        people.print(f"{file.name}, {sentence}", markup=False, highlight=False, soft_wrap=True)
+    if taken.bad:
+        raise typer.Exit(2)
