@@ -13,6 +13,7 @@ from assets.partitions import WORKLOADS
 from assets.processes import failure
 from assets.resources import Wheel
 
+FUNNEL = ["kind", "rule", "records_in", "rejected", "records_out", "marked", "detail"]
 EVERY_DAY = dg.AllPartitionMapping()
 OPTIONS = {
     "group_name": "datasets",
@@ -64,11 +65,13 @@ def dataset_rows(context: dg.AssetExecutionContext, wheel: Wheel) -> dg.Material
         made = cut(wheel.lake(), context.partition_key, wheel.settings().workload(context.partition_key))
     except FlywheelError as error:
         raise failure(error) from None
-    funnel = made.rows.group_by("kind", "split", "rule").agg(pl.len().alias("records")).sort("kind", "split", "rule")
+    mix = made.rows.group_by("kind", "split", "rule").agg(pl.len().alias("records")).sort("kind", "split", "rule")
+    steps = wheel.lake().read("funnel").filter(workload=context.partition_key, cycle=made.cycle).sort("kind", "place")
     return dg.MaterializeResult(
         metadata={
             **rows(made.rows, show=["kind", "split", "slice", "rule", "chosen", "rejected"]),
-            "funnel": table(funnel.to_dicts()),
+            "funnel": table(steps.select(FUNNEL).to_dicts()),
+            "mix": table(mix.to_dicts()),
             "cycle": made.cycle,
             "cutoff": str(made.dataset["cutoff"][0]),
         },

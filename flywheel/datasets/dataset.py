@@ -11,10 +11,11 @@ from datetime import datetime, timedelta
 
 import polars as pl
 
-from flywheel.datasets.leakage import leaks, without
+from flywheel.datasets.candidates import candidates
+from flywheel.datasets.curation import Curated, curate
+from flywheel.datasets.leakage import leaks
 from flywheel.datasets.review import reviewed
 from flywheel.datasets.rotation import advance
-from flywheel.datasets.splits import apart, side
 from flywheel.errors import BrokenInvariant, Terminal
 from flywheel.lake import Lake
 from flywheel.settings import Workload
@@ -48,8 +49,9 @@ def cut(lake: Lake, workload: str, rules: Workload) -> Cut:
         held = lake.read("eval_items").filter(pl.col("workload") == workload)
         records = {kind: _of(lake.read(kind), workload, rules, cutoff) for kind in COUNTED}
         reviews = lake.read("reviews").filter(pl.col("workload") == workload)
-        pairs, shown = (reviewed(records[kind], reviews) for kind in ("pairs", "demonstrations"))
-        rows = training_rows(pairs, shown, held, workload, rules)
+        told = records | {kind: reviewed(records[kind], reviews) for kind in ("pairs", "demonstrations")}
+        curated = curate(candidates(lake, told, held, workload, rules), held, rules)
+        rows = training_rows(curated.kept, held)
         if any(found := leaks(rows, held)):
             raise BrokenInvariant(
                 f"the dataset of {workload} knows its eval set", seen=found, do="report it; train nothing on it"
@@ -67,28 +69,24 @@ def cut(lake: Lake, workload: str, rules: Workload) -> Cut:
             "train_demonstrations": len(training.filter(pl.col("kind") == "demonstration")),
             "trajectories": sum(int(records[kind]["trajectory"].sum()) for kind in ("pairs", "demonstrations")),
         })  # fmt: skip
+        _keep(lake, curated, workload, dataset["cycle"][0])
         if len(rows):
             lake.replace("dataset_rows", rows, {"workload": [workload], "dataset": [rows["dataset"][0]]})
         lake.replace("datasets", dataset, {"workload": [workload], "cycle": [dataset["cycle"][0]]})
     return Cut(dataset, rows, items)
 
 
-def training_rows(
-    pairs: pl.DataFrame, demonstrations: pl.DataFrame, items: pl.DataFrame, workload: str, rules: Workload
-) -> pl.DataFrame:
-    """Pairs and demonstrations of users who are not held out, on requests the eval set does not ask.
+def training_rows(kept: pl.DataFrame, items: pl.DataFrame) -> pl.DataFrame:
+    """The pairs and demonstrations that curation kept; opinions on one answer are not trained on yet."""
+    rows = kept.filter(pl.col("kind") != "label").select(*SHARED, "weight", "rule", "event_ids").sort("record")
+    return rows.with_columns(dataset=pl.lit(_name(rows, items)))
 
-    Training knows texts only, so trajectories are left out; the dataset counts them.
-    """
-    both = pl.concat([
-        pairs.with_columns(kind=pl.lit("pair")),
-        demonstrations.rename({"completion": "chosen"}).with_columns(kind=pl.lit("demonstration")),
-    ], how="diagonal").filter(~pl.col("trajectory"))  # fmt: skip
-    sides = {user: side(workload, user, rules) for user in both["user"].unique()}
-    split = pl.col("user").replace_strict(sides, return_dtype=pl.String)
-    kept = both.with_columns(split=split).filter(pl.col("split") != "eval").rename({"id": "record"})
-    kept = apart(without(kept, items)).select(*SHARED, "weight", "rule", "event_ids").sort("record")
-    return kept.with_columns(dataset=pl.lit(_name(kept, items)))
+
+def _keep(lake: Lake, curated: Curated, workload: str, cycle: int) -> None:
+    """The funnel of this cycle, and what it rejected."""
+    where = {"workload": [workload], "cycle": [cycle]}
+    for table, frame in (("rejected", curated.rejected), ("funnel", curated.funnel)):
+        lake.replace(table, frame.with_columns(workload=pl.lit(workload), cycle=pl.lit(cycle)), where)
 
 
 def _cutoff(lake: Lake, workload: str) -> tuple[datetime, int]:
@@ -114,6 +112,7 @@ def _cycle(datasets: pl.DataFrame, workload: str, cutoff: datetime) -> int:
 
 def _name(rows: pl.DataFrame, items: pl.DataFrame) -> str:
     """The hash of all that a row says, and of the sets it was kept away from."""
-    said = rows.select("record", "kind", "split", "prompt", "chosen", "rejected", "weight").iter_rows()
-    content = json.dumps([sorted(items["eval_set"].unique()), *said])
-    return hashlib.sha256(content.encode()).hexdigest()[:16]
+    digest = hashlib.sha256(json.dumps(sorted(items["eval_set"].unique())).encode())
+    for row in rows.select("record", "kind", "split", "prompt", "chosen", "rejected", "weight").iter_rows():
+        digest.update(json.dumps(row).encode())
+    return digest.hexdigest()[:16]

@@ -46,6 +46,7 @@ PARTITIONS = {
     "knowledge_gaps": ["day"],
     "eval_items": ["workload"],
     "dataset_rows": ["workload"],
+    "rejected": ["workload"],
 }
 
 FILES = {"file": pl.String, "rows": pl.Int64, "low": pl.Datetime("us", "UTC"), "high": pl.Datetime("us", "UTC")}

@@ -14,6 +14,7 @@ from pydantic import Field, ValidationError
 
 from flywheel.errors import BadInput
 from flywheel.settings.base import Frozen, Name, Share
+from flywheel.settings.curation import Curation
 from flywheel.settings.ingest import Columns, Format, Source
 from flywheel.settings.signals import Classifier, OwnSignal, Records, Signals, Slice
 from flywheel.settings.workload import Check, Endpoint, Gate, Policy, Prices, Recipe, Scorer, Step, Workload
@@ -24,6 +25,7 @@ __all__ = [
     "Check",
     "Classifier",
     "Columns",
+    "Curation",
     "Endpoint",
     "Format",
     "Frozen",

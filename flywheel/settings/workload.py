@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from flywheel.settings.base import Frozen, Name, Share
+from flywheel.settings.curation import Curation
 
 
 class Check(Frozen):
@@ -172,6 +173,8 @@ class Workload(Frozen):
     """New items a cycle at most; left out, an eighth of `eval_items`; 0 keeps the set as it was drawn."""
     rotation: Annotated[float, Field(gt=0, lt=1)] = 0.25
     """The share of `eval_items` that retires at a time."""
+    curation: Curation = Curation()
+    """Which records it trains on."""
     checks: tuple[Check, ...] = ()
     """The workload's own programmatic checks."""
     recipe: Recipe = Recipe()

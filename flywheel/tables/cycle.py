@@ -82,6 +82,35 @@ class DatasetRows(dy.Schema):
     event_ids = dy.List(dy.String(), nullable=False)
 
 
+class Funnel(dy.Schema):
+    """What a rule of curation did to the records of a kind: how many came in and went on, and in words what else.
+
+    `marked` are records that went on, but were changed or are worth a word.
+    """
+
+    workload = dy.String(primary_key=True)
+    cycle = dy.Int64(primary_key=True)
+    kind = dy.Enum(["pair", "demonstration", "label"], primary_key=True)
+    rule = dy.String(primary_key=True)
+    place = dy.Int64(nullable=False)
+    records_in = dy.Int64(nullable=False)
+    records_out = dy.Int64(nullable=False)
+    rejected = dy.Int64(nullable=False)
+    marked = dy.Int64(nullable=False)
+    detail = dy.String(nullable=False)
+
+
+class Rejected(dy.Schema):
+    """A record that a dataset left out: by which rule, and why."""
+
+    workload = dy.String(primary_key=True)
+    cycle = dy.Int64(primary_key=True)
+    record = dy.String(primary_key=True)
+    kind = dy.Enum(["pair", "demonstration", "label"], primary_key=True)
+    rule = dy.String(nullable=False)
+    reason = dy.String(nullable=False)
+
+
 class Datasets(dy.Schema):
     """One dataset of one workload at one cutoff; `dataset` is the hash of its rows, `cycle` its turn.
 

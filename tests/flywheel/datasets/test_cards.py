@@ -7,7 +7,7 @@ from typing import Any
 import polars as pl
 import pytest
 from datasets import load_from_disk
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from flywheel.datasets import Cut, cut, keep_card
@@ -99,6 +99,7 @@ def test_length_is_told_with_its_interval_and_n() -> None:
     assert longer(pairs.clear())["share"] is None
 
 
+@settings(deadline=None, max_examples=25)
 @given(st.lists(st.lists(st.sampled_from("abcd"), min_size=1, max_size=12), max_size=8))
 def test_what_is_repeated_repeats_another(words: list[list[str]]) -> None:
     texts = [" ".join(each) for each in words]

@@ -65,6 +65,7 @@ def runs(text: str) -> set[tuple[str, ...]]:
     return {tuple(words[start : start + 5]) for start in range(max(1, len(words) - 4))}
 
 
+@settings(deadline=None)
 @given(
     texts=st.lists(st.lists(st.sampled_from("abcd"), max_size=14), max_size=8),
     known=st.lists(st.lists(st.sampled_from("abcd"), max_size=14), max_size=8),

@@ -1,0 +1,34 @@
+"""What may not be trained on, whatever it says: five promises that no setting switches off."""
+
+import polars as pl
+
+from flywheel.datasets.contamination import contaminated
+from flywheel.datasets.curation.ruled import Ruled, because, by_reason
+from flywheel.settings import Workload
+
+
+def barred(records: pl.DataFrame, rules: Workload) -> Ruled:
+    """`may_train = false` and excluded tenants (`barred` says so), and excluded users."""
+    users = pl.col("user").is_in(list(rules.curation.excluded_users))
+    reasons = because(pl.col("barred"), "an event of it must not be trained on"), because(users, "an excluded user")
+    return by_reason(records, pl.coalesce(reasons))
+
+
+def trajectories(records: pl.DataFrame, rules: Workload) -> Ruled:
+    """Messages of whole runs: training knows texts only."""
+    return by_reason(records, because(pl.col("trajectory"), "a run, and training knows texts only"))
+
+
+def held_out(records: pl.DataFrame, rules: Workload) -> Ruled:
+    """Users who are only ever measured on."""
+    return by_reason(records, because(pl.col("split") == "eval", "a held-out user"))
+
+
+def two_sides(records: pl.DataFrame, rules: Workload) -> Ruled:
+    """Records that share a conversation or nearly a request with another side (`splits`)."""
+    return by_reason(records, pl.col("two_sides"))
+
+
+def knows_eval(records: pl.DataFrame, rules: Workload, *, items: pl.DataFrame) -> Ruled:
+    """Prompts that one of the eval items asks too, or nearly."""
+    return by_reason(records, pl.lit(contaminated(records["prompt"], items)))
