@@ -87,7 +87,7 @@ def estimate(gains: np.ndarray, users: np.ndarray, *, alpha: float, control: np.
     if many < 2 or not isfinite(square):  # one user says nothing of others
         return Estimate(gain, inf, -inf, inf, slope)
     error = many * sqrt(square / (many - 1))
-    skew = float(np.mean(by_user**3)) / square**1.5 if square > 0 else 0.0
+    skew = float(np.mean((by_user / sqrt(square)) ** 3)) if square > 0 else 0.0
     below, above = (float(reach) for reach in _reaches(alpha, np.array(many), np.array(skew)))
     return Estimate(gain, error, gain - below * error, gain + above * error, slope)
 

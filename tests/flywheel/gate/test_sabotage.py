@@ -40,18 +40,18 @@ SABOTAGED: dict[str, tuple[Callable[[], Judged], str]] = {
     ),
     "a check that crashes": (lambda: judged(ITEMS, BETTER, WEAK, checks=CRASHES), "a check is no regular expression"),
     "a swapped eval set": (swapped, "one eval set"),
-    "answers to another eval set": (renamed, "300 of 300 items lack an answer"),
+    "answers to another eval set": (renamed, "300 of 300 items lack a score"),
     "a stale cache: the candidate's answers are the champion's": (
         lambda: judged(ITEMS, WEAK, WEAK),
-        "cannot tell yet: gain +0.000",
+        "a tie: every item has the same score",
     ),
     "half of the items without the candidate's answer": (
         lambda: judged(ITEMS, {item: text for item, text in BETTER.items() if item < "i0150"}, WEAK),
-        "150 of 300 items lack an answer",
+        "150 of 300 items lack a score",
     ),
     "half of the items without the champion's answer": (
         lambda: judged(ITEMS, BETTER, {item: text for item, text in WEAK.items() if item < "i0150"}),
-        "150 of 300 items lack an answer",
+        "150 of 300 items lack a score",
     ),
     "the candidate compared with itself": (
         lambda: judged(ITEMS, BETTER, WEAK, candidate="old"),
