@@ -20,7 +20,7 @@ from flywheel.gate import asking, capability, costs
 from flywheel.gate.asking import answers_of, current_cycle
 from flywheel.gate.forgetting import Forgetting, flips
 from flywheel.gate.length import control, inseparable
-from flywheel.gate.pairing import Scored, Trial
+from flywheel.gate.pairing import Scored, Trial, of_role
 from flywheel.gate.sanity import faults
 from flywheel.gate.scorers.checks import said
 from flywheel.gate.scoring import SENT, Contender, may_not_decide, scores
@@ -62,7 +62,7 @@ def judge_cycle(desk: Desk, items: pl.DataFrame, models: dict[str, Path], *, cha
         workload=workload, cycle=trained["cycle"], dataset=trained["dataset"], candidate=candidate, champion=champion
     )
     bench = Bench(desk, trial, models, run)
-    asked = items.filter(pl.col("role") == "eval")
+    asked, _ = of_role(items, "eval", workload)
     primary, why_not = bench.primary(asked)
     items = _scored_ones(items, primary)
     with lake.writing():  # no other look may come between reading the ledger and writing this one

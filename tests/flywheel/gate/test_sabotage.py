@@ -10,9 +10,11 @@ import polars as pl
 import pytest
 
 from flywheel.errors import FlywheelError
+from flywheel.gate.pairing import Scored
+from flywheel.gate.scorers.rows import Score, answered, each
 from flywheel.gate.verdict import Judged
 from flywheel.settings import Check
-from tests.flywheel.gate.workbench import eval_items, judged, model, reworded, verdict
+from tests.flywheel.gate.workbench import eval_items, judged, model, reworded, scored, verdict
 
 ITEMS = eval_items()
 WEAK, BETTER = model(ITEMS, right=0.6, seed=1), model(ITEMS, right=0.75, seed=2)
@@ -30,6 +32,43 @@ def renamed() -> Judged:
     """The answers were given to the items of another set: none of them is asked here."""
     others = {f"other-{item}": text for item, text in BETTER.items()}
     return judged(ITEMS, others, WEAK)
+
+
+def loved_constant() -> Judged:
+    """A judge adores the one sentence that the candidate always says."""
+    sides = scored(ITEMS, BETTER, WEAK).candidate.with_columns(score=1.0, control=0.0)
+    constant = reworded(BETTER, lambda text: PERFECT["i0000"])
+    return judged(ITEMS, constant, WEAK, beside={"primary": Scored.of_judge(sides)})
+
+
+def crashed(answer: dict[str, str]) -> float:
+    raise RuntimeError(f"no connection for {answer}")
+
+
+def crashed_scorer() -> Judged:
+    """The scorer fails on every answer of the champion."""
+    told = scored(ITEMS, BETTER, WEAK)
+    holes = each(ITEMS, answered(WEAK), lambda item, answer: Score(crashed(answer)))
+    return judged(ITEMS, BETTER, WEAK, beside={"primary": Scored(candidate=told.candidate, champion=holes)})
+
+
+def no_numbers() -> Judged:
+    """Ten of the champion's scores are NaN."""
+    told = scored(ITEMS, BETTER, WEAK)
+    score = pl.when(pl.int_range(pl.len()) < 10).then(float("nan")).otherwise("score")
+    spoilt = told.champion.with_columns(score=score)
+    return judged(ITEMS, BETTER, WEAK, beside={"primary": Scored(candidate=told.candidate, champion=spoilt)})
+
+
+def doubled() -> Judged:
+    """The hundred items on which the candidate is best are there twice."""
+    return judged(pl.concat([ITEMS, ITEMS.head(100)]), BETTER, WEAK)
+
+
+def tampered() -> Judged:
+    """An earlier look was made cheaper than it was."""
+    first = judged(ITEMS, BETTER, WEAK, candidate="other").look
+    return judged(ITEMS, BETTER, WEAK, looks=first.with_columns(alpha=pl.lit(0.001)))
 
 
 SABOTAGED: dict[str, tuple[Callable[[], Judged], str]] = {
@@ -53,6 +92,11 @@ SABOTAGED: dict[str, tuple[Callable[[], Judged], str]] = {
         lambda: judged(ITEMS, BETTER, {item: text for item, text in WEAK.items() if item < "i0150"}),
         "150 of 300 items lack a score",
     ),
+    "a constant answer that a judge loves": (loved_constant, "only 1 of 300 answers differ"),
+    "a scorer that crashes": (crashed_scorer, "300 of 300 items lack a score"),
+    "scores that are no numbers": (no_numbers, "10 scores of the champion are no finite numbers"),
+    "items that count twice": (doubled, "more than once"),
+    "a ledger that was changed": (tampered, "the ledger of looks was changed"),
     "the candidate compared with itself": (
         lambda: judged(ITEMS, BETTER, WEAK, candidate="old"),
         "the candidate is the champion itself",

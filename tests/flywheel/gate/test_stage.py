@@ -1,5 +1,6 @@
 """A cycle's gate on a real lake: the look is in the ledger whatever happens after it, once, and cannot be taken out."""
 
+import json
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ import pytest
 
 from flywheel import process
 from flywheel.errors import BrokenInvariant
-from flywheel.gate import stage
+from flywheel.gate import capability, stage
 from flywheel.gate.asking import decoding, keep_answers
 from flywheel.gate.ledger import broken, budget_left
 from flywheel.gate.sendings import Desk
@@ -101,3 +102,58 @@ def test_items_of_two_eval_sets_are_never_judged_together(tmp_path: Path) -> Non
     with pytest.raises(BrokenInvariant, match="one eval set"):
         judged(lake)
     assert lake.read("looks").is_empty()
+
+
+def sealed(count: int = 300) -> pl.DataFrame:
+    """Items of other users that only a winner may open."""
+    items = eval_items(60, count // 60, seed=9, eval_set="s1", role="sealed")
+    return items.with_columns(pl.format("sealed-{}", pl.col(name)).alias(name) for name in ("item", "user"))
+
+
+@pytest.mark.parametrize(("right", "ended"), [(0.75, "promote"), (0.4, "hold")])
+def test_only_a_winner_opens_the_sealed_set_and_it_must_agree(tmp_path: Path, right: float, ended: str) -> None:
+    lake, hidden = lake_with(tmp_path, old=0.6, new=0.75), sealed()
+    lake.overwrite("eval_items", pl.concat([ITEMS, hidden]))
+    trained(lake, "new")
+    asked: list[str] = []
+
+    def run(stage: str, folder: Path, job: dict[str, Any]) -> dict[str, Any]:
+        """Stands for the process that loads a model: says what the model would."""
+        name = Path(job["model"]).name
+        said = model(hidden, right=right if name == "new" else 0.6, seed=4)
+        asked.append(name)
+        assert lake.read("looks").sort("look")["role"].to_list() == ["eval", "sealed"], "the opening is written first"
+        answers = [{"item": each["item"], "text": said[each["item"]]} for each in job["items"]]
+        keep_answers(lake, job["row"], answers)
+        return {}
+
+    told = verdict(judged(lake, run))
+    assert (told["verdict"], sorted(asked)) == (ended, ["new", "old"])
+    assert ("agrees" in told["reasons"][-1]) == (ended == "promote")
+
+
+def test_who_did_not_win_opens_nothing(tmp_path: Path) -> None:
+    lake = lake_with(tmp_path, old=0.6, new=0.6)
+    lake.overwrite("eval_items", pl.concat([ITEMS, sealed()]))
+    trained(lake, "new")
+    assert verdict(judged(lake))["verdict"] == "hold"
+    assert lake.read("looks")["role"].to_list() == ["eval"]
+
+
+CAPABLE = [{"prompt": f"What is {n} and {n}?", "matches": rf"\b{2 * n}\b"} for n in range(40)]
+
+
+@pytest.mark.parametrize(("forgets", "ended"), [(0, "promote"), (30, "hold")])
+def test_a_winner_that_forgot_what_it_could_do_is_held(tmp_path: Path, forgets: int, ended: str) -> None:
+    lake = lake_with(tmp_path, old=0.6, new=0.75)
+    trained(lake, "new")
+    file = tmp_path / "can.jsonl"
+    file.write_text("\n".join(json.dumps(line) for line in CAPABLE))
+    for name, wrong in (("old", 0), ("new", forgets)):
+        items = capability.items(file)["item"]
+        said = ["no idea" if n < wrong else f"It is {2 * n}." for n in range(len(items))]
+        row = {"workload": "replies", "cycle": 1, "model": name, "decoding": decoding(Gate())}
+        keep_answers(lake, row, [{"item": item, "text": text} for item, text in zip(items, said, strict=True)])
+    told = verdict(judged(lake, gate={"capability": str(file)}))
+    assert told["verdict"] == ended
+    assert json.loads(told["details"])["forgetting"]["forgotten"] == forgets

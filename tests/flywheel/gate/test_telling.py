@@ -36,7 +36,13 @@ base_model = "none"
 
 def answer(lake: Lake, name: str, texts: dict[str, str]) -> None:
     rows = pl.DataFrame({"item": list(texts), "text": list(texts.values())}).with_columns(
-        model=pl.lit(name), decoding=pl.lit(decoding(RULES.gate)), tokens_in=10, tokens_out=100, seconds=0.5, workload=pl.lit("replies"), cycle=3
+        model=pl.lit(name),
+        decoding=pl.lit(decoding(RULES.gate)),
+        tokens_in=10,
+        tokens_out=100,
+        seconds=0.5,
+        workload=pl.lit("replies"),
+        cycle=3,
     )
     lake.replace("answers", rows, {"model": [name]})
 

@@ -79,15 +79,16 @@ def judged(
     asked = items.filter(role="eval")
     sent = dict(asked.select("item", "reference").iter_rows())
     answered = [item for item in sorted(sent) if item in new and item in old]
+    given = beside or {}
     return judge(
         items=items,
-        primary=scored(asked, new, old, checks),
+        primary=given["primary"] if "primary" in given else scored(asked, new, old, checks),
         trial=trial(**named),
         looks=Looks.create_empty() if looks is None else looks,
         verdicts=Verdicts.create_empty() if verdicts is None else verdicts,
         faults=faults(*([texts[item] for item in answered] for texts in (new, old, sent))),
         gate=gate or Gate(),
-        **(beside or {}),
+        **{name: value for name, value in given.items() if name != "primary"},
     )
 
 
