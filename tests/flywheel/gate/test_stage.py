@@ -40,7 +40,8 @@ def judged(lake: Lake, run: Run = process.run, **rules: Any) -> Judged:
     """The cycle's verdict, against the champion `old`; the models lie nowhere, so only `run` can ask them."""
     workloads = {"replies": {"base_model": "none", **rules}}
     desk = Desk(lake=lake, settings=read(lake.home, workloads=workloads), workload="replies", cycle=1)
-    models = {name: lake.home / "models" / name for name in ("old", "new")}
+    names = lake.read("answers")["model"].unique()
+    models = {name: lake.home / "models" / name for name in names}
     items = lake.read("eval_items")
     return stage.judge_cycle(desk, items, models, champion="old", run=run)
 
