@@ -36,11 +36,13 @@ def latest(lake: Lake, workload: str) -> tuple[dict[str, Any], pl.DataFrame]:
 def keep_card(lake: Lake, workload: str) -> dict[str, Any]:
     """Make the card of the latest dataset and write its row in `cards`."""
     dataset, rows = latest(lake, workload)
-    sets = {role: standing(lake, workload, role) for role in ("eval", "sealed")}
-    hashes = {f"{role}_set": found.row["eval_set"] for role, found in sets.items() if found}
+    hashes = {name: dataset[name] for name in ("dataset", "eval_set")}
+    if seal := standing(lake, workload, "sealed"):
+        hashes["sealed_set"] = seal.row["eval_set"]
     pairs = lake.scan("pairs").filter(~pl.col("trajectory"), workload=workload).select("chosen", "rejected", "day")
     before = pairs.filter(pl.col("day") <= dataset["cutoff"].date()).collect()
-    told = card(dataset, rows, before) | {"hashes": {"dataset": dataset["dataset"], **hashes}}
+    steps = lake.read("funnel").filter(workload=workload, cycle=dataset["cycle"])
+    told = card(dataset, rows, before) | {"funnel": funnel(steps), "hashes": hashes}
     row = {
         **{name: told[name] for name in ("workload", "cycle", "dataset", "repeated")},
         "rows": len(rows),
@@ -57,13 +59,12 @@ def keep_card(lake: Lake, workload: str) -> dict[str, Any]:
 
 
 def card(dataset: dict[str, Any], rows: pl.DataFrame, before: pl.DataFrame) -> dict[str, Any]:
-    """Everything but the hashes; `before` are all pairs there were to choose from."""
+    """What the rows say of themselves; `before` are all pairs there were to choose from."""
     train = rows.filter(split="train")
     again = repeated(train.select(requests())["request"].to_list())
     return {
         **{name: dataset[name] for name in ("workload", "cycle", "dataset", "cutoff", "events")},
         "counts": _counts(rows, "split", "kind"),
-        "funnel": _funnel(dataset, rows),
         "rules": _counts(train, "rule"),
         "slices": _counts(train, "slice"),
         "longer": {"before": longer(before), "after": longer(train.filter(kind="pair"))},
@@ -86,11 +87,17 @@ def longer(pairs: pl.DataFrame) -> dict[str, Any]:
     return {"share": hits / n, "low": centre - half, "high": centre + half, "n": n}
 
 
-def _funnel(dataset: dict[str, Any], rows: pl.DataFrame) -> dict[str, int]:
-    """From records of both trainable kinds to rows; what the rules between them did is told where they are run."""
-    records = dataset["pairs"] + dataset["demonstrations"]
-    steps = {"records": records, "texts": records - dataset["trajectories"], "rows": len(rows)}
-    return steps | {"train": len(rows.filter(split="train"))}
+def funnel(steps: pl.DataFrame) -> dict[str, dict[str, int]]:
+    """Of each kind how many records came, and how many were left by each rule that rejected any, as curation counted.
+
+    What kept the same number is not told again; the table `funnel` has every rule.
+    """
+    kinds: dict[str, dict[str, int]] = {}
+    for step in steps.sort("kind", "place").iter_rows(named=True):
+        left = kinds.setdefault(step["kind"], {"records": step["records_in"]})
+        if step["rejected"]:
+            left[step["rule"]] = step["records_out"]
+    return kinds
 
 
 def _counts(rows: pl.DataFrame, *by: str) -> dict[str, int]:
@@ -106,7 +113,9 @@ def _lines(rows: pl.DataFrame) -> dict[str, int]:
 
 def _users(train: pl.DataFrame) -> dict[str, Any]:
     """How much of the rows the most frequent users have: of each twentieth of the users, with all before them."""
-    shares = train["user"].value_counts(sort=True)["count"].cum_sum() / max(len(train), 1)
+    if train.is_empty():
+        return {"users": 0, "top": None, "curve": []}
+    shares = train["user"].value_counts(sort=True)["count"].cum_sum() / len(train)
     users = len(shares)
     curve = [0.0, *(float(shares[max(0, round(users * step / STEPS) - 1)]) for step in range(1, STEPS + 1))]
-    return {"users": users, "top": float(shares[0]) if users else None, "curve": curve if users else []}
+    return {"users": users, "top": float(shares[0]), "curve": curve}

@@ -10,13 +10,14 @@ from datasets import load_from_disk
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from flywheel.datasets import Cut, cut, keep_card
+from flywheel.datasets import Cut, advance, cut, keep_card
 from flywheel.datasets.alike import normalised, repeated, repeats
 from flywheel.datasets.card import latest, longer
 from flywheel.datasets.export import FORMATS, write
 from flywheel.errors import BadInput, Terminal
 from flywheel.lake import Lake
 from tests.flywheel.datasets.made import RULES, derived, edits
+from tests.product import accepted, answer
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +37,7 @@ def told(lake: Lake, made: Cut) -> dict[str, Any]:
 
 def test_the_card_counts_what_is_there(lake: Lake, made: Cut, told: dict[str, Any]) -> None:
     train = made.rows.filter(split="train")
-    assert sum(told["counts"].values()) == len(made.rows) == told["funnel"]["rows"]
+    assert sum(told["counts"].values()) == len(made.rows)
     assert told["rules"] == dict(train["rule"].value_counts().sort("rule").iter_rows())
     assert told["hashes"]["dataset"] == made.name
     assert told["hashes"]["eval_set"] == made.items["eval_set"][0]
@@ -45,6 +46,35 @@ def test_the_card_counts_what_is_there(lake: Lake, made: Cut, told: dict[str, An
     assert told["users"]["curve"] == sorted(told["users"]["curve"])
     (row,) = lake.read("cards").to_dicts()
     assert json.loads(row["card"])["counts"] == told["counts"]
+
+
+def test_the_funnel_of_the_card_is_the_one_curation_wrote(lake: Lake, made: Cut, told: dict[str, Any]) -> None:
+    steps = lake.read("funnel").filter(cycle=made.cycle).sort("place")
+    for kind in ("pair", "demonstration"):
+        of_kind, left = steps.filter(kind=kind), told["funnel"][kind]
+        assert left["records"] == of_kind["records_in"][0] == made.dataset[f"{kind}s"][0]
+        assert list(left.values())[-1] == len(made.rows.filter(kind=kind)) < left["records"]
+        rejecting = of_kind.filter(pl.col("rejected") > 0)
+        assert {rule: left[rule] for rule in rejecting["rule"]} == dict(
+            rejecting.select("rule", "records_out").iter_rows()
+        )
+
+
+def test_a_dataset_without_rows_has_a_card_too(tmp_path: Path) -> None:
+    later = 60 * 24 * 30
+    lake = derived(tmp_path, [*edits(60), answer("late", later, user="u-late"), accepted("late", later + 1)])
+    window = RULES.model_copy(update={"records": "window", "window_days": 7})
+    assert cut(lake, "drafts", window).rows.is_empty()
+    told = keep_card(lake, "drafts")
+    assert (told["users"], told["repeated"]) == ({"users": 0, "top": None, "curve": []}, None)
+    assert told["longer"]["after"]["n"] == 0
+
+
+def test_the_card_names_the_eval_set_the_dataset_was_kept_away_from(tmp_path: Path) -> None:
+    lake = derived(tmp_path, edits(60))
+    made = cut(lake, "drafts", RULES)
+    after = advance(lake, "drafts", RULES, forget=[made.items["item"][0]])
+    assert keep_card(lake, "drafts")["hashes"]["eval_set"] == made.items["eval_set"][0] != after["eval_set"][0]
 
 
 @pytest.mark.parametrize("format", FORMATS)
