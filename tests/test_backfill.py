@@ -69,6 +69,8 @@ def test_history_is_cut_exported_and_told_from_the_command_line(tmp_path: Path) 
     shown = told(tmp_path, "eval-set", "show", "tickets")["sets"]
     assert [(one["role"], one["items"]) for one in shown if one["role"] == "eval"] == [("eval", len(made.items))]
     gone = made.items["item"][0]
+    stranger = flywheel(tmp_path, "eval-set", "forget", "tickets", "nobody")
+    assert (stranger.returncode, b"no such item" in stranger.stderr) == (2, True)
     left = told(tmp_path, "eval-set", "forget", "tickets", gone)
     assert left["items"] == len(made.items) - 1
     assert gone not in lake.read("eval_items")["item"]
