@@ -85,7 +85,8 @@ class DatasetRows(dy.Schema):
 class DatasetLabels(dy.Schema):
     """The curated opinions on one answer that came with a dataset: nothing here trains on them yet, other tools do.
 
-    `response` is the answer; `weight` is what is left of the opinion beside what this person always says.
+    `response` is the answer; `weight` is what is left of the opinion beside what this person always says. They are no
+    part of a dataset's hash: where a later cycle has the same rows, the labels are the later ones.
     """
 
     workload = dy.String(primary_key=True)
