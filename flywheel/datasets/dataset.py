@@ -51,7 +51,7 @@ def cut(lake: Lake, workload: str, rules: Workload) -> Cut:
         cutoff, events = _cutoff(lake, workload)
         items = advance(lake, workload, rules)
         held = lake.read("eval_items").filter(pl.col("workload") == workload)
-        records = {kind: _of(lake.read(kind), workload, rules, cutoff) for kind in COUNTED}
+        records = {kind: _of(lake.scan(kind), workload, rules, cutoff) for kind in COUNTED}
         reviews = lake.read("reviews").filter(pl.col("workload") == workload)
         told = records | {kind: reviewed(records[kind], reviews) for kind in ("pairs", "demonstrations")}
         curated = curate(candidates(lake, told, held, workload, rules), held, rules)
@@ -110,12 +110,12 @@ def _cutoff(lake: Lake, workload: str) -> tuple[datetime, int]:
     return cutoff, count
 
 
-def _of(records: pl.DataFrame, workload: str, rules: Workload, cutoff: datetime) -> pl.DataFrame:
+def _of(records: pl.LazyFrame, workload: str, rules: Workload, cutoff: datetime) -> pl.DataFrame:
     """The workload's records up to the cutoff, or of the last days before it."""
     within = pl.col("day") <= cutoff.date()
     if rules.records == "window":
         within &= pl.col("day") >= (cutoff - timedelta(days=rules.window_days)).date()
-    return records.filter((pl.col("workload") == workload) & within)
+    return records.filter((pl.col("workload") == workload) & within).collect()
 
 
 def _cycle(datasets: pl.DataFrame, workload: str, cutoff: datetime) -> int:
