@@ -94,7 +94,7 @@ def cards(context: dg.AssetExecutionContext, wheel: Wheel) -> dg.MaterializeResu
     biases = [{"pairs": when, **of} for when, of in told["longer"].items()]
     return dg.MaterializeResult(
         metadata={
-            "funnel": bars(told["funnel"]),
+            **{f"funnel_of_{kind}s": bars(left) for kind, left in told["funnel"].items()},
             "counts": table([told["counts"]] if told["counts"] else []),
             "rules": bars(told["rules"]),
             "slices": bars(told["slices"]),

@@ -69,6 +69,8 @@ def test_history_is_cut_exported_and_told_from_the_command_line(tmp_path: Path) 
     shown = told(tmp_path, "eval-set", "show", "tickets")["sets"]
     assert [(one["role"], one["items"]) for one in shown if one["role"] == "eval"] == [("eval", len(made.items))]
     gone = made.items["item"][0]
+    stranger = flywheel(tmp_path, "eval-set", "forget", "tickets", "nobody")
+    assert (stranger.returncode, b"no such item" in stranger.stderr) == (2, True)
     left = told(tmp_path, "eval-set", "forget", "tickets", gone)
     assert left["items"] == len(made.items) - 1
     assert gone not in lake.read("eval_items")["item"]
@@ -82,6 +84,18 @@ def test_a_final_text_without_a_draft_is_the_answer(tmp_path: Path) -> None:
     told(tmp_path, "derive")
     row = Lake(tmp_path / "home").read("exchanges").row(0, named=True)
     assert (row["request"], row["response"], row["final"], str(row["day"])) == ("How?", "So.", "So.", "2026-02-03")
+
+
+def test_work_without_drafts_trains_too(tmp_path: Path) -> None:
+    (tmp_path / "flywheel.toml").write_text(SETTINGS)
+    columns = ["--question", "customer wrote", "--final", "sent out", "--user", "agent", "--at", "asked on"]
+    told(tmp_path, "backfill", tickets(tmp_path / "tickets.csv"), "--workload", "tickets", *columns)
+    assert told(tmp_path, "derive")["records"]["demonstrations"] == ROWS
+    rules = Workload(base_model="none", holdout=0.4, gate=Gate(min_users=5))
+    made = cut(Lake(tmp_path / "home"), "tickets", rules)
+    assert set(made.rows["rule"]) == {"written_demonstration"}
+    assert made.rows["chosen"].str.starts_with("Your refund for order").all()
+    assert len(made.items) > 0
 
 
 def test_bad_input_is_one_sentence(tmp_path: Path) -> None:

@@ -47,7 +47,7 @@ def take(
 
     _, lake = wheel()
     try:
-        lines = file.read_text().splitlines()
+        lines = file.read_text(encoding="utf-8").split("\n")  # not `splitlines`: a text may hold other line ends
     except (OSError, UnicodeDecodeError) as error:
         raise BadInput(f"the labels cannot be read ({error})", seen=file, do="name the file that was drawn") from None
     taken = signals.take(lake, lines)

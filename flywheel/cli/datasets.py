@@ -8,6 +8,7 @@ import polars as pl
 import typer
 
 from flywheel.cli.common import AsJson, Named, app, listed, people, say, wheel
+from flywheel.errors import BadInput
 from flywheel.status import as_json
 
 
@@ -43,9 +44,9 @@ def export(
 
     read, lake = wheel()
     read.workload(workload)
-    dataset, rows = latest(lake, workload)
+    dataset, rows, labels = latest(lake, workload)
     folder = out or read.home / "exports" / workload / dataset["dataset"] / format.value
-    lines = write(rows, format.value, folder)
+    lines = write(rows, labels, format.value, folder)
     say({"workload": workload, "dataset": dataset["dataset"], "folder": str(folder), "lines": lines}, json_out)
 
 
@@ -77,6 +78,9 @@ def forget(
     from flywheel.datasets import advance
 
     read, lake = wheel()
+    known = set(lake.read("eval_items").filter(workload=workload)["item"])
+    if strangers := sorted(set(items) - known):
+        raise BadInput("no such item", seen=", ".join(strangers), do="name items of the table eval_items, by id")
     with lake.writing():
         left = advance(lake, workload, read.workload(workload), forget=items)
     say({"workload": workload, "eval_set": left["eval_set"][0], "items": len(left)}, json_out)

@@ -31,7 +31,7 @@ def backfill(
 ) -> None:
     """Take existing work: what was asked, what was drafted, and what went out in the end, one row each.
 
-    Every row counts as sent. Without --draft the --final text is the answer: it is measured on, and nothing was edited.
+    Every row counts as sent. Without --draft the --final text is what a person wrote: the answer as it should be.
     """
     from flywheel.ingest import ingest_paths, reasons
 
@@ -40,7 +40,8 @@ def backfill(
     mapped = {"prompt": question, "user": user, "at": at, "conversation": conversation, "id": id}
     mapped |= {"model": model, "rated": rated, **_answer(draft, final)}
     columns: dict[str, Any] = {name: column for name, column in mapped.items() if column is not None}
-    columns |= {"sent": True, "how": "sent", "epoch": _day(day) or read.start}
+    by_hand = draft is None and final is not None
+    columns |= {"sent": True, "how": "written" if by_hand else "sent", "epoch": _day(day) or read.start}
     written = {"name": f"history-{workload}", "path": "", "format": "table", "workload": workload, "columns": columns}
     taken = ingest_paths(lake, files, settings.source(written), now=datetime.now(UTC), salt=read.salt)
     say(taken.as_json(), json_out)

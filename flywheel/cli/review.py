@@ -1,5 +1,6 @@
 """The review of doubtful records: draw some for a person to decide about, take the labels back."""
 
+import hashlib
 import json
 from pathlib import Path
 from typing import Annotated
@@ -25,10 +26,14 @@ def draw(
 
     read, lake = wheel()
     lines = records.draw(lake, workload, read.workload(workload), n)
-    path = out or read.home / "review" / f"{workload}.jsonl"
+    text = "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines)
+    path = out or read.home / "review" / f"{workload}-{hashlib.sha256(text.encode()).hexdigest()[:8]}.jsonl"
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text("".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines))
+        with path.open("x", encoding="utf-8") as file:  # a file that is there may hold labels
+            file.write(text)
+    except FileExistsError:
+        raise BadInput("the file is there already, perhaps with labels", seen=path, do="take it, or move it") from None
     except OSError as error:
         what = f"the draw cannot be written ({error.strerror})"
         raise BadInput(what, seen=path, do="give another --out") from None
@@ -49,7 +54,7 @@ def take(
     read, lake = wheel()
     read.workload(workload)
     try:
-        lines = file.read_text().splitlines()
+        lines = file.read_text(encoding="utf-8").split("\n")  # not `splitlines`: a text may hold other line ends
     except (OSError, UnicodeDecodeError) as error:
         raise BadInput(f"the labels cannot be read ({error})", seen=file, do="name the file that was drawn") from None
     taken = records.take(lake, workload, lines)

@@ -15,7 +15,6 @@ from flywheel.settings import Workload
 
 KINDS = {"pairs": "pair", "demonstrations": "demonstration", "labels": "label"}
 SIDES = {"completion": "chosen", "response": "chosen", "id": "record"}
-ABSENT = {"rejected": pl.String, "desirable": pl.Boolean, "trajectory": pl.Boolean}
 
 
 def candidates(

@@ -6,7 +6,7 @@ user's, the hashes, a few rows, and how many lines every export has. Drawing it 
 
 import json
 from math import sqrt
-from typing import Any
+from typing import Any, NamedTuple
 
 import polars as pl
 
@@ -21,26 +21,40 @@ Z = 1.959964
 STEPS = 20
 """Points of the users' curve."""
 SAMPLES = 5
+OPINIONS = {True: "desirable", False: "undesirable"}
 
 
-def latest(lake: Lake, workload: str) -> tuple[dict[str, Any], pl.DataFrame]:
-    """The workload's latest dataset: its row in `datasets`, and its rows in the order of their records."""
+class Latest(NamedTuple):
+    """A dataset: its row in `datasets`, its rows and the labels that came with it in the order of their records."""
+
+    dataset: dict[str, Any]
+    rows: pl.DataFrame
+    labels: pl.DataFrame
+
+
+def latest(lake: Lake, workload: str) -> Latest:
+    """The workload's latest dataset."""
     datasets = lake.read("datasets").filter(workload=workload).sort("cycle")
     if datasets.is_empty():
         raise Terminal(f"{workload} has no dataset yet", do=f"run a cycle, or flywheel train {workload}")
     dataset = datasets.row(-1, named=True)
-    rows = lake.scan("dataset_rows").filter(workload=workload, dataset=dataset["dataset"]).collect()
-    return dataset, rows.sort("record")
+    tables = (
+        lake.scan(table).filter(workload=workload, dataset=dataset["dataset"]).collect().sort("record")
+        for table in ("dataset_rows", "dataset_labels")
+    )
+    return Latest(dataset, *tables)
 
 
 def keep_card(lake: Lake, workload: str) -> dict[str, Any]:
     """Make the card of the latest dataset and write its row in `cards`."""
-    dataset, rows = latest(lake, workload)
-    sets = {role: standing(lake, workload, role) for role in ("eval", "sealed")}
-    hashes = {f"{role}_set": found.row["eval_set"] for role, found in sets.items() if found}
+    dataset, rows, labels = latest(lake, workload)
+    hashes = {name: dataset[name] for name in ("dataset", "eval_set")}
+    if seal := standing(lake, workload, "sealed"):
+        hashes["sealed_set"] = seal.row["eval_set"]
     pairs = lake.scan("pairs").filter(~pl.col("trajectory"), workload=workload).select("chosen", "rejected", "day")
     before = pairs.filter(pl.col("day") <= dataset["cutoff"].date()).collect()
-    told = card(dataset, rows, before) | {"hashes": {"dataset": dataset["dataset"], **hashes}}
+    steps = lake.read("funnel").filter(workload=workload, cycle=dataset["cycle"])
+    told = card(dataset, rows, labels, before) | {"funnel": funnel(steps), "hashes": hashes}
     row = {
         **{name: told[name] for name in ("workload", "cycle", "dataset", "repeated")},
         "rows": len(rows),
@@ -56,20 +70,20 @@ def keep_card(lake: Lake, workload: str) -> dict[str, Any]:
     return told
 
 
-def card(dataset: dict[str, Any], rows: pl.DataFrame, before: pl.DataFrame) -> dict[str, Any]:
-    """Everything but the hashes; `before` are all pairs there were to choose from."""
+def card(dataset: dict[str, Any], rows: pl.DataFrame, labels: pl.DataFrame, before: pl.DataFrame) -> dict[str, Any]:
+    """What the rows say of themselves; `before` are all pairs there were to choose from."""
     train = rows.filter(split="train")
     again = repeated(train.select(requests())["request"].to_list())
     return {
         **{name: dataset[name] for name in ("workload", "cycle", "dataset", "cutoff", "events")},
         "counts": _counts(rows, "split", "kind"),
-        "funnel": _funnel(dataset, rows),
         "rules": _counts(train, "rule"),
         "slices": _counts(train, "slice"),
         "longer": {"before": longer(before), "after": longer(train.filter(kind="pair"))},
         "repeated": sum(again) / len(again) if again else None,
         "users": _users(train),
-        "exports": {split: _lines(rows.filter(split=split)) for split in SPLITS},
+        "labels": _counts(labels.with_columns(pl.col("desirable").replace_strict(OPINIONS)), "split", "desirable"),
+        "exports": {split: _lines(rows, labels, split) for split in SPLITS},
         "samples": rows.head(SAMPLES).select("record", "kind", "split", "prompt", "chosen", "rejected").to_dicts(),
     }
 
@@ -86,27 +100,37 @@ def longer(pairs: pl.DataFrame) -> dict[str, Any]:
     return {"share": hits / n, "low": centre - half, "high": centre + half, "n": n}
 
 
-def _funnel(dataset: dict[str, Any], rows: pl.DataFrame) -> dict[str, int]:
-    """From records of both trainable kinds to rows; what the rules between them did is told where they are run."""
-    records = dataset["pairs"] + dataset["demonstrations"]
-    steps = {"records": records, "texts": records - dataset["trajectories"], "rows": len(rows)}
-    return steps | {"train": len(rows.filter(split="train"))}
+def funnel(steps: pl.DataFrame) -> dict[str, dict[str, int]]:
+    """Of each kind how many records came, and how many were left by each rule that rejected any, as curation counted.
+
+    What kept the same number is not told again; the table `funnel` has every rule.
+    """
+    kinds: dict[str, dict[str, int]] = {}
+    for step in steps.sort("kind", "place").iter_rows(named=True):
+        left = kinds.setdefault(step["kind"], {"records": step["records_in"]})
+        if step["rejected"]:
+            left[step["rule"]] = step["records_out"]
+    return kinds
 
 
 def _counts(rows: pl.DataFrame, *by: str) -> dict[str, int]:
     return {" ".join(row[:-1]): row[-1] for row in rows.group_by(by).len().sort(by).iter_rows()}
 
 
-def _lines(rows: pl.DataFrame) -> dict[str, int]:
-    """How many lines each export of these rows has."""
-    kinds = rows.filter(pl.col("weight") > 0)["kind"].cast(pl.String).to_list()
+def _lines(rows: pl.DataFrame, labels: pl.DataFrame, split: str) -> dict[str, int]:
+    """How many lines each export has for this split."""
+    mine, opinions = rows.filter(split=split), labels.filter(pl.col("weight") > 0)
+    kinds = mine.filter(pl.col("weight") > 0)["kind"].cast(pl.String).to_list()
     pairs, shown = kinds.count("pair"), kinds.count("demonstration")
-    return {"trl-sft": shown, "trl-dpo": pairs, "trl-kto": 2 * pairs + shown, "jsonl": len(rows)}
+    kto = len(opinions.filter(split=split)) if len(opinions) else 2 * pairs + shown
+    return {"trl-sft": shown, "trl-dpo": pairs, "trl-kto": kto, "jsonl": len(mine)}
 
 
 def _users(train: pl.DataFrame) -> dict[str, Any]:
     """How much of the rows the most frequent users have: of each twentieth of the users, with all before them."""
-    shares = train["user"].value_counts(sort=True)["count"].cum_sum() / max(len(train), 1)
+    if train.is_empty():
+        return {"users": 0, "top": None, "curve": []}
+    shares = train["user"].value_counts(sort=True)["count"].cum_sum() / len(train)
     users = len(shares)
     curve = [0.0, *(float(shares[max(0, round(users * step / STEPS) - 1)]) for step in range(1, STEPS + 1))]
-    return {"users": users, "top": float(shares[0]) if users else None, "curve": curve if users else []}
+    return {"users": users, "top": float(shares[0]), "curve": curve}

@@ -21,6 +21,10 @@ from flywheel.lake import Lake
 from flywheel.settings import Workload
 
 SHARED = ["workload", "record", "kind", "split", "user", "conversation", "slice", "prompt", "chosen", "rejected"]
+LABELLED = ["workload", "record", "split", "user", "conversation", "slice", "prompt", "response", "desirable", "weight"]
+LABELLED += ["rule", "event_ids"]
+WALLED = ["split", "user", "conversation", "prompt"]
+"""What leaks are looked for in."""
 COUNTED = ("pairs", "rankings", "labels", "demonstrations")
 
 
@@ -47,12 +51,14 @@ def cut(lake: Lake, workload: str, rules: Workload) -> Cut:
         cutoff, events = _cutoff(lake, workload)
         items = advance(lake, workload, rules)
         held = lake.read("eval_items").filter(pl.col("workload") == workload)
-        records = {kind: _of(lake.read(kind), workload, rules, cutoff) for kind in COUNTED}
+        records = {kind: _of(lake.scan(kind), workload, rules, cutoff) for kind in COUNTED}
         reviews = lake.read("reviews").filter(pl.col("workload") == workload)
         told = records | {kind: reviewed(records[kind], reviews) for kind in ("pairs", "demonstrations")}
         curated = curate(candidates(lake, told, held, workload, rules), held, rules)
         rows = training_rows(curated.kept, held)
-        if any(found := leaks(rows, held)):
+        name = rows["dataset"][0] if len(rows) else "empty"
+        opinions = labels(curated.kept).with_columns(dataset=pl.lit(name))
+        if any(found := leaks(pl.concat([rows.select(WALLED), opinions.select(WALLED)]), held)):
             raise BrokenInvariant(
                 f"the dataset of {workload} knows its eval set", seen=found, do="report it; train nothing on it"
             )
@@ -60,7 +66,7 @@ def cut(lake: Lake, workload: str, rules: Workload) -> Cut:
         dataset = pl.DataFrame({
             "workload": workload,
             "cycle": _cycle(lake.read("datasets"), workload, cutoff),
-            "dataset": rows["dataset"][0] if len(rows) else "empty",
+            "dataset": name,
             "eval_set": items["eval_set"][0],
             "cutoff": cutoff,
             "events": events,
@@ -72,14 +78,21 @@ def cut(lake: Lake, workload: str, rules: Workload) -> Cut:
         _keep(lake, curated, workload, dataset["cycle"][0])
         if len(rows):
             lake.replace("dataset_rows", rows, {"workload": [workload], "dataset": [rows["dataset"][0]]})
+        lake.replace("dataset_labels", opinions, {"workload": [workload], "dataset": [name]})
         lake.replace("datasets", dataset, {"workload": [workload], "cycle": [dataset["cycle"][0]]})
     return Cut(dataset, rows, items)
 
 
 def training_rows(kept: pl.DataFrame, items: pl.DataFrame) -> pl.DataFrame:
-    """The pairs and demonstrations that curation kept; opinions on one answer are not trained on yet."""
+    """The pairs and demonstrations that curation kept."""
     rows = kept.filter(pl.col("kind") != "label").select(*SHARED, "weight", "rule", "event_ids").sort("record")
     return rows.with_columns(dataset=pl.lit(_name(rows, items)))
+
+
+def labels(kept: pl.DataFrame) -> pl.DataFrame:
+    """The opinions on one answer that curation kept: for other tools, nothing here trains on them yet."""
+    found = kept.filter(pl.col("kind") == "label").rename({"chosen": "response"}).sort("record")
+    return found.select(LABELLED)
 
 
 def _keep(lake: Lake, curated: Curated, workload: str, cycle: int) -> None:
@@ -97,12 +110,12 @@ def _cutoff(lake: Lake, workload: str) -> tuple[datetime, int]:
     return cutoff, count
 
 
-def _of(records: pl.DataFrame, workload: str, rules: Workload, cutoff: datetime) -> pl.DataFrame:
+def _of(records: pl.LazyFrame, workload: str, rules: Workload, cutoff: datetime) -> pl.DataFrame:
     """The workload's records up to the cutoff, or of the last days before it."""
     within = pl.col("day") <= cutoff.date()
     if rules.records == "window":
         within &= pl.col("day") >= (cutoff - timedelta(days=rules.window_days)).date()
-    return records.filter((pl.col("workload") == workload) & within)
+    return records.filter((pl.col("workload") == workload) & within).collect()
 
 
 def _cycle(datasets: pl.DataFrame, workload: str, cutoff: datetime) -> int:

@@ -32,6 +32,11 @@ def frozen(lake: Lake, workload: str, rules: Workload) -> pl.DataFrame:
     found = standing(lake, workload, "eval")
     if found is None:
         raise Terminal(f"{workload} has no eval set yet", do="materialise eval_items, or run flywheel train")
+    if found.items.is_empty():
+        raise Terminal(
+            f"every item of the eval set of {workload} was forgotten",
+            do="wait for new logs: the next cutoff brings fresh items",
+        )
     if found.row["checks"] != checks(rules):
         raise Terminal(
             f"the checks of {workload} are no longer those its eval set was frozen with",

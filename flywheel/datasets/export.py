@@ -1,12 +1,14 @@
 """A dataset as files that other tools train on: JSONL, and a folder of Hugging Face `datasets` beside it.
 
 Formats are TRL's own: `trl-sft` (prompt, completion), `trl-dpo` (prompt, chosen, rejected), `trl-kto` (prompt,
-completion, label); `jsonl` is every row as it is. As in training, a record without weight teaches nothing and is left
-out of TRL's formats.
+completion, label); `jsonl` is every row as it is. `trl-kto` has what people thought of single answers where the dataset
+came with such labels; without them the sides of pairs and the demonstrations stand for them. As in training, a record
+without weight teaches nothing and is left out of TRL's formats.
 """
 
 import json
 import shutil
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,18 +21,21 @@ SPLITS = ("train", "development")
 Line = dict[str, Any]
 
 
-def exported(rows: pl.DataFrame, format: str) -> dict[str, list[Line]]:
-    """The lines of each split."""
+def exported(rows: pl.DataFrame, labels: pl.DataFrame, format: str) -> dict[str, list[Line]]:
+    """The lines of each split, of a dataset's rows and the labels that came with it."""
     if format not in FORMATS:
         raise BadInput("no such format", seen=format, allowed=", ".join(FORMATS))
-    kept = rows if format == "jsonl" else rows.filter(pl.col("weight") > 0)
+    opinions = labels.filter(pl.col("weight") > 0)
+    labelled = format == "trl-kto" and len(opinions) > 0
+    kept = opinions if labelled else rows if format == "jsonl" else rows.filter(pl.col("weight") > 0)
     parts = {split: kept.filter(split=split).sort("record").to_dicts() for split in SPLITS}
-    return {split: [line for row in part for line in _lines(row, format)] for split, part in parts.items()}
+    made = _opinion if labelled else partial(_lines, format=format)
+    return {split: [line for row in part for line in made(row)] for split, part in parts.items()}
 
 
-def write(rows: pl.DataFrame, format: str, folder: Path) -> dict[str, int]:
+def write(rows: pl.DataFrame, labels: pl.DataFrame, format: str, folder: Path) -> dict[str, int]:
     """One JSONL file a split and the same as `datasets` folder `hf`; says how many lines each file has."""
-    parts = exported(rows, format)
+    parts = exported(rows, labels, format)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for split, lines in parts.items():
@@ -51,6 +56,11 @@ def _write_folder(parts: dict[str, list[Line]], folder: Path) -> None:
         raise BadInput("the folder holds something else", seen=folder, do="give another --out")
     shutil.rmtree(folder, ignore_errors=True)
     DatasetDict({split: Dataset.from_list(lines) for split, lines in parts.items() if lines}).save_to_disk(folder)
+
+
+def _opinion(row: Line) -> list[Line]:
+    said = _said(row["response"])
+    return [{"prompt": json.loads(row["prompt"]), "completion": said, "label": row["desirable"]}]
 
 
 def _lines(row: Line, format: str) -> list[Line]:

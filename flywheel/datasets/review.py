@@ -1,7 +1,7 @@
 """The review: doubtful records that a person says yes or no to, and what becomes of them.
 
-`draw` takes those the wheel is least sure of, one JSON line each; `take` reads the labels back; `reviewed` lets a cut
-follow them. They are no audit: doubtful records are no fair sample, so the confidence of no other is learned from them.
+`draw` takes those the wheel is least sure of, one JSON line each; `take` reads the labels back; `reviewed` tells
+curation. They are no audit: doubtful records are no fair sample, so the confidence of no other is learned from them.
 """
 
 import hashlib
@@ -72,11 +72,11 @@ def take(lake: Lake, workload: str, lines: Iterable[str]) -> Taken:
 
 
 def reviewed(records: pl.DataFrame, reviews: pl.DataFrame) -> pl.DataFrame:
-    """The records without those a person said no to; of those they said yes to the wheel is sure."""
+    """The records with those a person said no to `refused`; of those they said yes to the wheel is sure."""
     said = dict(reviews.select("record", "label").iter_rows())
     label = pl.col("id").replace_strict(said, default=None, return_dtype=pl.Boolean)
-    kept = records.filter(label.fill_null(True))
-    return kept.with_columns(confidence=pl.when(label).then(1.0).otherwise("confidence"))
+    sure = pl.when(label).then(1.0).otherwise("confidence")
+    return records.with_columns(refused=(~label).fill_null(False), confidence=sure)
 
 
 def _records(lake: Lake, workload: str) -> pl.DataFrame:

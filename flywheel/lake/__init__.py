@@ -46,6 +46,7 @@ PARTITIONS = {
     "knowledge_gaps": ["day"],
     "eval_items": ["workload"],
     "dataset_rows": ["workload"],
+    "dataset_labels": ["workload"],
     "rejected": ["workload"],
 }
 

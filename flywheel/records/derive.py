@@ -53,6 +53,7 @@ RULES = (
     Rule("own_label", "labels"),
     Rule("edit_demonstration", "demonstrations", 2),
     Rule("run_demonstration", "demonstrations"),
+    Rule("written_demonstration", "demonstrations"),
     Rule("failure_case", "failure_cases"),
     Rule("knowledge_gap", "knowledge_gaps"),
 )

@@ -52,7 +52,7 @@ class Columns(Frozen):
     sent: bool = False
     """Every row went out as it stands: history that nobody logged while it happened."""
     how: str = ""
-    """How they used it, the same for all rows: sent, copied, applied."""
+    """How they used it, the same for all rows: sent, copied, applied; or written, with no draft before them."""
     rated: Column = None
     """An opinion: a number from -1 to 1, yes or no, up or down, good or bad."""
     rated_range: tuple[float, float] | None = None

@@ -82,6 +82,28 @@ class DatasetRows(dy.Schema):
     event_ids = dy.List(dy.String(), nullable=False)
 
 
+class DatasetLabels(dy.Schema):
+    """The curated opinions on one answer that came with a dataset: nothing here trains on them yet, other tools do.
+
+    `response` is the answer; `weight` is what is left of the opinion beside what this person always says. They are no
+    part of a dataset's hash: where a later cycle has the same rows, the labels are the later ones.
+    """
+
+    workload = dy.String(primary_key=True)
+    dataset = dy.String(primary_key=True)
+    record = dy.String(primary_key=True)
+    split = dy.Enum(["train", "development"], nullable=False)
+    user = dy.String(nullable=False)
+    conversation = dy.String(nullable=False)
+    slice = dy.String(nullable=False)
+    prompt = dy.String(nullable=False)
+    response = dy.String(nullable=False)
+    desirable = dy.Bool(nullable=False)
+    weight = dy.Float64(nullable=False, min=0, max=1)
+    rule = dy.String(nullable=False)
+    event_ids = dy.List(dy.String(), nullable=False)
+
+
 class Funnel(dy.Schema):
     """What a rule of curation did to the records of a kind: how many came in and went on, and in words what else.
 

@@ -17,7 +17,7 @@ from flywheel.datasets.curation.confidence import confidence
 from flywheel.datasets.curation.conflicts import conflicts
 from flywheel.datasets.curation.empty import empty
 from flywheel.datasets.curation.heavy_users import heavy_users
-from flywheel.datasets.curation.kept_out import barred, held_out, knows_eval, trajectories, two_sides
+from flywheel.datasets.curation.kept_out import barred, held_out, knows_eval, refused, trajectories, two_sides
 from flywheel.datasets.curation.language import language
 from flywheel.datasets.curation.length_bias import length_bias
 from flywheel.datasets.curation.near_duplicates import near_duplicates
@@ -59,9 +59,9 @@ class Curated(NamedTuple):
 def curate(records: pl.DataFrame, items: pl.DataFrame, rules: Workload) -> Curated:
     """Put the records of each kind through every rule that is not switched off.
 
-    They need `record`, `kind` (pair, demonstration, label), `user`, `split`, `barred`, `two_sides`, `trajectory`,
-    `prompt`, `chosen`, `rejected`, `desirable`, `weight`, `confidence` and `rule`; `items` are all eval items. The
-    order of rows changes nothing.
+    They need `record`, `kind` (pair, demonstration, label), `user`, `split`, `barred`, `refused`, `two_sides`,
+    `trajectory`, `prompt`, `chosen`, `rejected`, `desirable`, `weight`, `confidence` and `rule`; `items` are all eval
+    items. The order of rows changes nothing.
     """
     records = records.sort("kind", "record")
     parts = [_curated(part, items, rules) for part in records.partition_by("kind", maintain_order=True)]
@@ -85,9 +85,10 @@ def _curated(records: pl.DataFrame, items: pl.DataFrame, rules: Workload) -> Cur
 
 
 def _rules(items: pl.DataFrame, rules: Workload) -> dict[str, Apply]:
-    """The five promises, and the rules that are on, in their order."""
+    """The six promises, and the rules that are on, in their order."""
     promises: dict[str, Apply] = {
         "barred": barred,
+        "refused": refused,
         "trajectories": trajectories,
         "held_out": held_out,
         "two_sides": two_sides,

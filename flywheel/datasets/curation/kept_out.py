@@ -1,4 +1,4 @@
-"""What may not be trained on, whatever it says: five promises that no setting switches off."""
+"""What may not be trained on, whatever it says: six promises that no setting switches off."""
 
 import polars as pl
 
@@ -12,6 +12,11 @@ def barred(records: pl.DataFrame, rules: Workload) -> Ruled:
     users = pl.col("user").is_in(list(rules.curation.excluded_users))
     reasons = because(pl.col("barred"), "an event of it must not be trained on"), because(users, "an excluded user")
     return by_reason(records, pl.coalesce(reasons))
+
+
+def refused(records: pl.DataFrame, rules: Workload) -> Ruled:
+    """What a person said no to in a review."""
+    return by_reason(records, because(pl.col("refused"), "a person said no to it"))
 
 
 def trajectories(records: pl.DataFrame, rules: Workload) -> Ruled:

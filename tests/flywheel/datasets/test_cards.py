@@ -10,13 +10,14 @@ from datasets import load_from_disk
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from flywheel.datasets import Cut, cut, keep_card
+from flywheel.datasets import Cut, advance, cut, keep_card
 from flywheel.datasets.alike import normalised, repeated, repeats
 from flywheel.datasets.card import latest, longer
-from flywheel.datasets.export import FORMATS, write
+from flywheel.datasets.export import FORMATS, exported, write
 from flywheel.errors import BadInput, Terminal
 from flywheel.lake import Lake
 from tests.flywheel.datasets.made import RULES, derived, edits
+from tests.product import accepted, answer, rated
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +37,7 @@ def told(lake: Lake, made: Cut) -> dict[str, Any]:
 
 def test_the_card_counts_what_is_there(lake: Lake, made: Cut, told: dict[str, Any]) -> None:
     train = made.rows.filter(split="train")
-    assert sum(told["counts"].values()) == len(made.rows) == told["funnel"]["rows"]
+    assert sum(told["counts"].values()) == len(made.rows)
     assert told["rules"] == dict(train["rule"].value_counts().sort("rule").iter_rows())
     assert told["hashes"]["dataset"] == made.name
     assert told["hashes"]["eval_set"] == made.items["eval_set"][0]
@@ -47,12 +48,41 @@ def test_the_card_counts_what_is_there(lake: Lake, made: Cut, told: dict[str, An
     assert json.loads(row["card"])["counts"] == told["counts"]
 
 
+def test_the_funnel_of_the_card_is_the_one_curation_wrote(lake: Lake, made: Cut, told: dict[str, Any]) -> None:
+    steps = lake.read("funnel").filter(cycle=made.cycle).sort("place")
+    for kind in ("pair", "demonstration"):
+        of_kind, left = steps.filter(kind=kind), told["funnel"][kind]
+        assert left["records"] == of_kind["records_in"][0] == made.dataset[f"{kind}s"][0]
+        assert list(left.values())[-1] == len(made.rows.filter(kind=kind)) < left["records"]
+        rejecting = of_kind.filter(pl.col("rejected") > 0)
+        assert {rule: left[rule] for rule in rejecting["rule"]} == dict(
+            rejecting.select("rule", "records_out").iter_rows()
+        )
+
+
+def test_a_dataset_without_rows_has_a_card_too(tmp_path: Path) -> None:
+    later = 60 * 24 * 30
+    lake = derived(tmp_path, [*edits(60), answer("late", later, user="u-late"), accepted("late", later + 1)])
+    window = RULES.model_copy(update={"records": "window", "window_days": 7})
+    assert cut(lake, "drafts", window).rows.is_empty()
+    told = keep_card(lake, "drafts")
+    assert (told["users"], told["repeated"]) == ({"users": 0, "top": None, "curve": []}, None)
+    assert told["longer"]["after"]["n"] == 0
+
+
+def test_the_card_names_the_eval_set_the_dataset_was_kept_away_from(tmp_path: Path) -> None:
+    lake = derived(tmp_path, edits(60))
+    made = cut(lake, "drafts", RULES)
+    after = advance(lake, "drafts", RULES, forget=[made.items["item"][0]])
+    assert keep_card(lake, "drafts")["hashes"]["eval_set"] == made.items["eval_set"][0] != after["eval_set"][0]
+
+
 @pytest.mark.parametrize("format", FORMATS)
 def test_an_export_has_as_many_lines_as_the_card_says(
     format: str, lake: Lake, told: dict[str, Any], tmp_path: Path
 ) -> None:
-    _, rows = latest(lake, "drafts")
-    lines = write(rows, format, tmp_path / "out")
+    _, rows, labels = latest(lake, "drafts")
+    lines = write(rows, labels, format, tmp_path / "out")
     for split, counts in told["exports"].items():
         count = counts[format]
         text = (tmp_path / "out" / f"{split}.jsonl").read_text()
@@ -62,10 +92,10 @@ def test_an_export_has_as_many_lines_as_the_card_says(
 
 
 def test_exports_are_what_trl_reads(lake: Lake, made: Cut, tmp_path: Path) -> None:
-    _, rows = latest(lake, "drafts")
+    _, rows, labels = latest(lake, "drafts")
     first = {}
     for format in ("trl-sft", "trl-dpo", "trl-kto"):
-        write(rows, format, tmp_path / format)
+        write(rows, labels, format, tmp_path / format)
         first[format] = json.loads((tmp_path / format / "train.jsonl").read_text().splitlines()[0])
     assert {name: set(line) for name, line in first.items()} == {
         "trl-sft": {"prompt", "completion"},
@@ -77,11 +107,28 @@ def test_exports_are_what_trl_reads(lake: Lake, made: Cut, tmp_path: Path) -> No
     assert first["trl-dpo"]["rejected"][0]["content"].startswith("Sorry")
 
 
+def test_what_people_thought_of_an_answer_is_exported_as_they_said_it(tmp_path: Path) -> None:
+    opinions = [rated(f"n{number}", -1 if number % 3 else 1, number + 3) for number in range(60)]
+    lake = derived(tmp_path, [*edits(60), *opinions])
+    cut(lake, "drafts", RULES)
+    told, (_, rows, labels) = keep_card(lake, "drafts"), latest(lake, "drafts")
+    kept = labels.filter(pl.col("weight") > 0)
+    assert 0 < len(kept) < 60
+    for split, counts in told["exports"].items():
+        lines = exported(rows, labels, "trl-kto")[split]
+        mine = kept.filter(split=split).sort("record")
+        assert [line["label"] for line in lines] == mine["desirable"].to_list()
+        assert [line["completion"][0]["content"] for line in lines] == mine["response"].to_list()
+        assert counts["trl-kto"] == len(lines) > 0
+    held = {user for user in lake.read("eval_items")["user"]}
+    assert not held & set(labels["user"])
+
+
 def test_a_folder_that_holds_something_else_is_left_alone(lake: Lake, made: Cut, tmp_path: Path) -> None:
     (tmp_path / "hf").mkdir()
     (tmp_path / "hf" / "thesis.txt").write_text("mine")
     with pytest.raises(BadInput, match="something else"):
-        write(latest(lake, "drafts")[1], "jsonl", tmp_path)
+        write(*latest(lake, "drafts")[1:], "jsonl", tmp_path)
     assert (tmp_path / "hf" / "thesis.txt").read_text() == "mine"
 
 

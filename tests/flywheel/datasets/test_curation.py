@@ -95,6 +95,7 @@ def test_every_rule_of_the_settings_is_in_the_pipeline_and_tested() -> None:
     [
         ("barred", pair("bad", barred=True), {}),
         ("barred", pair("bad", user="left us"), {"excluded_users": ("left us",)}),
+        ("refused", pair("bad", refused=True), {}),
         ("trajectories", pair("bad", trajectory=True), {}),
         ("held_out", pair("bad", split="eval"), {}),
         ("two_sides", pair("bad", two_sides="shares a talk with an eval item"), {}),

@@ -217,6 +217,16 @@ def test_an_item_forgotten_by_name_never_comes_back(tmp_path: Path) -> None:
     assert name not in advance(lake, "drafts", RULES)["item"]
 
 
+def test_a_set_of_which_nothing_is_left_is_a_sentence_and_fills_again(tmp_path: Path) -> None:
+    lake = derived(tmp_path, edits(40))
+    before = advance(lake, "drafts", RULES)
+    with pytest.raises(Terminal, match=r"every item .* was forgotten"):
+        advance(lake, "drafts", RULES, forget=before["item"].to_list())
+    with pytest.raises(Terminal, match=r"every item .* was forgotten"):
+        cut(lake, "drafts", RULES)
+    assert len(advance(derived(tmp_path, edits(40, first=40)), "drafts", RULES)) > 0
+
+
 @pytest.mark.parametrize("lost", ["eval_sets", "tidied"])
 def test_killed_while_a_version_is_written(tmp_path: Path, lost: str) -> None:
     """Where the new items lie beside the old ones, and where the new version stands but the old ones are not gone."""

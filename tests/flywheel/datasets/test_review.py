@@ -12,6 +12,7 @@ from flywheel.datasets.splits import side
 from flywheel.errors import BadInput
 from flywheel.lake import Lake
 from tests.flywheel.datasets.made import RULES, derived, edits
+from tests.product import edited
 from tests.test_cli import flywheel, told
 
 
@@ -40,13 +41,19 @@ def test_a_no_leaves_the_dataset_and_a_yes_stays(tmp_path: Path) -> None:
     after = cut(lake, "drafts", RULES)
     assert set(before.rows["record"]) - set(after.rows["record"]) == {line["record"] for line in lines[:2]}
     assert after.name != before.name
+    refused = lake.read("rejected").filter(rule="refused")
+    assert sorted(refused.select("record", "reason").rows()) == sorted(
+        (line["record"], "a person said no to it") for line in lines[:2]
+    )
+    first = lake.read("funnel").filter(place=1).select("kind", "records_in").rows()
+    assert dict(first) == {"pair": after.dataset["pairs"][0], "demonstration": after.dataset["demonstrations"][0]}
     assert not {line["record"] for line in lines[:4]} & {line["record"] for line in draw(lake, "drafts", RULES, 99)}
 
 
 def test_of_what_a_person_confirmed_the_wheel_is_sure() -> None:
     records = pl.DataFrame({"id": ["a", "b", "c"], "confidence": [0.5, 0.6, 0.7]})
     said = reviewed(records, pl.DataFrame({"record": ["a", "b"], "label": [True, False]}))
-    assert said.rows() == [("a", 1.0), ("c", 0.7)]
+    assert said.select("id", "confidence", "refused").rows() == [("a", 1, False), ("b", 0.6, True), ("c", 0.7, False)]
 
 
 def test_a_label_given_again_replaces_the_one_before(tmp_path: Path) -> None:
@@ -75,6 +82,17 @@ def test_a_bad_line_is_told_and_the_others_are_kept(change: dict, says: str, tmp
     assert taken.bad[1].startswith("line 3: not JSON")
 
 
+def test_a_text_with_odd_line_ends_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / "home").mkdir()
+    acts = [*edits(40), edited("n1", "Order 1\u2028is\x85 on its way.", 3)]
+    lake = derived(tmp_path / "home", acts)
+    drawn = told(tmp_path, "review", "draw", "drafts", "--n", "200")
+    path = Path(drawn["file"])
+    assert "\u2028" in path.read_text()
+    path.write_text(path.read_text().replace('"label": null', '"label": true'))
+    assert told(tmp_path, "review", "take", "drafts", path)["labelled"] == drawn["drawn"] == len(lake.read("reviews"))
+
+
 def test_without_records_there_is_nothing_to_review(tmp_path: Path) -> None:
     with pytest.raises(BadInput, match="nobody has reviewed"):
         draw(Lake(tmp_path), "drafts", RULES, 5)
@@ -87,5 +105,11 @@ def test_the_command_line_draws_and_takes(tmp_path: Path) -> None:
     path.write_text(path.read_text().replace('"label": null', '"label": false', 1))
     assert told(tmp_path, "review", "take", "drafts", path) == {"labelled": 1, "unlabelled": 2, "bad": 0}
     assert len(lake.read("reviews")) == 1
+    kept = labelled([json.loads(line) for line in path.read_text().splitlines()], True)
+    path.write_text("\n".join(kept))
+    again = told(tmp_path, "review", "draw", "drafts", "--n", "3")
+    assert again["file"] != drawn["file"]
+    refused = flywheel(tmp_path, "review", "draw", "drafts", "--n", "3", "--out", path)
+    assert (refused.returncode, path.read_text().splitlines()) == (2, kept)
     ended = flywheel(tmp_path, "review", "take", "drafts", tmp_path / "nothing")
     assert (ended.returncode, b"Traceback" in ended.stderr) == (2, False)

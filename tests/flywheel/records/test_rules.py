@@ -56,6 +56,21 @@ def test_an_edit_that_was_complained_about_demonstrates_nothing() -> None:
     assert count(found) == {"edit_pair": 1, "revoked_label": 1, "failure_case": 1}
 
 
+@pytest.mark.parametrize(
+    ("act", "expected"),
+    [
+        ({"detail": "written"}, {"written_demonstration": 1}),
+        ({"detail": "sent"}, {}),
+        ({"detail": "revoked", "value": -1.0}, {"revoked_label": 1, "failure_case": 1}),
+    ],
+    ids=["written", "a model's answer sent", "complained about"],
+)
+def test_what_a_person_wrote_and_sent_is_a_demonstration(act: dict[str, Any], expected: dict[str, int]) -> None:
+    found = made([exchange("a", final=DRAFT)], [signal("a", "acceptance", **act)])
+    assert count(found) == expected
+    assert found["demonstrations"]["completion"].to_list() == [DRAFT] * ("written_demonstration" in expected)
+
+
 def test_the_answer_after_a_correction_is_preferred_under_the_first_prompt() -> None:
     found = made(*a_correction("No, that is too long.", "It is on its way."))
     pair = of(found, "correction_pair").row(0, named=True)
