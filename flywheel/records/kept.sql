@@ -1,6 +1,7 @@
 -- What people held on to: the answer, as it was or as they edited it, used and not complained about later. Who wrote another
 -- text in its place did not hold on to it. An edit that brought facts is not what the model could have said, so there the
--- answer itself stands for it.
+-- answer itself stands for it. Where somebody acted on an answer and did not hold on to it, `text` is null and `evidence`
+-- says why.
 CREATE TEMP TABLE kept AS
 WITH acts AS (
     SELECT workload, answer,
@@ -12,9 +13,10 @@ WITH acts AS (
     GROUP BY ALL
 )
 SELECT workload, answer,
-    CASE WHEN (workload, answer) IN (SELECT (workload, answer) FROM gaps WHERE kind = 'edit')
+    CASE WHEN final IS NULL OR acceptance < 0 OR rewritten THEN NULL
+        WHEN (workload, answer) IN (SELECT (workload, answer) FROM gaps WHERE kind = 'edit')
         THEN response ELSE final END AS text,
     list_prepend(exchanges.event_ids[1], coalesce(acts.event_ids, exchanges.event_ids)) AS evidence,
     coalesce(confidence, 0.5) AS confidence
 FROM exchanges LEFT JOIN acts USING (workload, answer)
-WHERE final IS NOT NULL AND coalesce(acceptance, 1) > 0 AND NOT coalesce(rewritten, false)
+WHERE final IS NOT NULL OR acts.event_ids IS NOT NULL

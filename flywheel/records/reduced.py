@@ -7,13 +7,14 @@ is one already (`edit_pair`).
 
 import polars as pl
 
-ALONG = {"response": "responses", "rank": "ranks", "source": "sources", "origin": "origins"}
+ALONG = {"response": "responses", "rank": "ranks", "source": "sources", "origin": "origins", "place": "places"}
 
 
 def reduced(rankings: pl.DataFrame) -> pl.DataFrame:
     """A row for each ordered pair, with the ranking's other columns.
 
-    Beside its rank each response has its `sources`, the events it rests on, and `origins`, the answers that gave it.
+    Beside its rank each response has its `sources`, the events it rests on, `origins`, the answers that gave it, and
+    `places`, where they stood: the conversation of a sample, the answer itself of a chain. A pair spans several.
     """
     rankings = rankings.with_row_index("ranking")
     each = rankings.select("ranking", **{one: pl.col(many) for one, many in ALONG.items()}).explode(list(ALONG))
@@ -21,6 +22,7 @@ def reduced(rankings: pl.DataFrame) -> pl.DataFrame:
         pl.col("rank") < pl.col("rank_worse"),
         pl.col("response") != pl.col("response_worse"),
         pl.col("origin").list.set_difference("origin_worse").list.len() > 0,
+        pl.col("place").list.set_union("place_worse").list.len() > 1,
     )
     sides = pairs.select(
         "ranking",

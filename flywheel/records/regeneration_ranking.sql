@@ -22,22 +22,26 @@ chains AS (
         list_concat(members.evidence, coalesce(kept.evidence, [])) AS evidence)
     FROM members LEFT JOIN kept USING (workload, answer)
 ),
+told AS (
+    SELECT *,
+        -- The same text again is not worse than itself.
+        rank = 1 OR NOT list_contains(
+            list(text) FILTER (WHERE rank = 1) OVER (PARTITION BY workload, last_answer), text
+        ) AS ordered
+    FROM chains
+),
 ranked AS (
     SELECT workload, last_answer,
-        list(text ORDER BY rank, time, answer) AS responses,
-        list(rank ORDER BY rank, time, answer) AS ranks,
-        list(evidence ORDER BY rank, time, answer) AS sources,
-        list([answer] ORDER BY rank, time, answer) AS origins,
+        list(text ORDER BY rank, time, answer) FILTER (WHERE ordered) AS responses,
+        list(rank ORDER BY rank, time, answer) FILTER (WHERE ordered) AS ranks,
+        list(evidence ORDER BY rank, time, answer) FILTER (WHERE ordered) AS sources,
+        list([answer] ORDER BY rank, time, answer) FILTER (WHERE ordered) AS origins,
+        flatten(list(evidence)) AS evidence,
         min(confidence) AS confidence,
         min(weight) AS weight,
         arg_min(answer, (rank, time, answer)) AS answer
-    FROM (
-        SELECT *, min(text) FILTER (WHERE rank = 1) OVER (PARTITION BY workload, last_answer) AS kept_text FROM chains
-    )
-    -- The same text again is not worse than itself.
-    WHERE rank = 1 OR text <> kept_text
-    GROUP BY ALL
+    FROM told GROUP BY workload, last_answer
 )
-SELECT exchanges.*, responses, ranks, sources, origins, flatten(sources) AS evidence, ranked.weight, ranked.confidence
+SELECT exchanges.*, responses, ranks, sources, origins, origins AS places, evidence, ranked.weight, ranked.confidence
 FROM ranked JOIN exchanges USING (workload, answer)
 WHERE list_min(ranks) < list_max(ranks) AND ranked.weight > 0

@@ -25,7 +25,7 @@ from flywheel.tables import SIGNAL_KINDS, Signals
 
 HERE = Path(__file__).parent
 NEWEST = pl.CompatLevel.newest()  # string views: DuckDB reads the texts where Polars has them
-VERSION = 4
+VERSION = 5
 """Raise it when the meaning of a detector changes: everything is then derived again."""
 
 # Signals that SQL cannot read; every other kind is `<kind>.sql`.

@@ -59,6 +59,25 @@ def test_a_chain_of_one_text_orders_nothing() -> None:
     assert (len(found["rankings"]), len(found["pairs"])) == (0, 0)
 
 
+def test_a_ranking_also_names_why_an_answer_was_not_kept() -> None:
+    answers, signals = a_chain(3, 2)
+    answers[1]["response"] = answers[2]["response"]  # not in the order, and yet it decides it
+    found = made(answers, [*signals, signal("r1", "acceptance", -1.0, detail="revoked")])
+    assert found["rankings"]["responses"].to_list() == [["Draft r2.", "Draft r0."]]
+    assert "event acceptance r1" in found["rankings"]["event_ids"].item()
+
+
+def test_a_text_that_was_kept_is_no_worse_than_another_that_was() -> None:
+    answers, signals = a_chain(4, 3)
+    answers[0]["final"], answers[1]["response"] = answers[0]["response"], answers[3]["response"]
+    ranking = made(answers, [*signals, signal("r0", "acceptance")])["rankings"].row(0, named=True)
+    assert list(zip(ranking["responses"], ranking["ranks"], strict=True)) == [
+        ("Draft r0.", 1),
+        ("Draft r3.", 1),
+        ("Draft r2.", 2),
+    ]
+
+
 def test_a_pair_names_only_what_its_two_sides_rest_on() -> None:
     pairs = made(*a_chain(3, 2))["pairs"]
     named = dict(pairs.select("rejected", "event_ids").iter_rows())
@@ -135,6 +154,15 @@ def test_answers_of_one_conversation_are_no_samples() -> None:
     assert made(answers, rated)["rankings"].is_empty()
 
 
+def test_samples_are_compared_across_conversations() -> None:
+    answers = [*(a_sample(name, name.upper(), conversation="talk") for name in "ab"), a_sample("c", "C")]
+    rated = [signal("a", "rating", 1.0), signal("b", "rating", -1.0)]
+    assert made(answers, rated)["rankings"].is_empty()  # nobody judged the answer of the other conversation
+    found = made(answers, [*rated, signal("c", "rating", 0.0)])
+    assert ranks(found) == {"A": 1, "C": 2, "B": 3}
+    assert set(of(found, "sample_pair").select("chosen", "rejected").iter_rows()) == {("A", "C"), ("C", "B")}
+
+
 def test_answers_to_another_prompt_are_no_samples_of_this_one() -> None:
     answers = [a_sample(name, name.upper(), conversation="talk") for name in "ab"]
     other = exchange("c", parent="prompt", asked="Say goodbye.", response="C")
@@ -176,6 +204,7 @@ def test_the_pairs_of_a_ranking_share_its_weight(all_ranks: list[list[int]]) -> 
         "ranks": all_ranks,
         "sources": [[[f"event {n}/{place}"] for place in range(len(ranks))] for n, ranks in enumerate(all_ranks)],
         "origins": [[[f"{n}/{place}"] for place in range(len(ranks))] for n, ranks in enumerate(all_ranks)],
+        "places": [[[f"{n}/{place}"] for place in range(len(ranks))] for n, ranks in enumerate(all_ranks)],
         "evidence": [[] for _ in all_ranks],
     }, schema_overrides={"evidence": pl.List(pl.String)})  # fmt: skip
     pairs = reduced(rankings)

@@ -29,6 +29,7 @@ def test_an_edit_is_a_pair_and_a_demonstration() -> None:
     pair, shown = found["pairs"].row(0, named=True), found["demonstrations"].row(0, named=True)
     assert (pair["chosen"], pair["rejected"], pair["trajectory"]) == (BETTER, DRAFT, False)
     assert shown["completion"] == BETTER
+    assert set(shown["event_ids"]) == {*pair["event_ids"], "event acceptance a"}  # a complaint would have undone it
     assert pair["unit"] == "conversation talk-a"
 
 

@@ -178,6 +178,14 @@ def test_nothing_else_revokes_it(tmp_path: Path, act: Event) -> None:
     assert read_of["a", "acceptance"]["value"] == 1
 
 
+def test_an_acceptance_names_the_answer_that_came_next(tmp_path: Path) -> None:
+    """Without it the complaint after it would speak of this one."""
+    again = [ask("a", 0, "order?", parent="m"), accepted("a", 1), ask("b", 2, "order?", parent="m")]
+    read_of = found(tmp_path, [*again, ask("c", 3, "That is wrong.")])
+    assert read_of["a", "acceptance"]["value"] == 1
+    assert set(read_of["a", "acceptance"]["event_ids"]) == keys(tmp_path, "a", "accept-a", "b")
+
+
 def test_what_was_used_after_the_follow_up_stays_accepted(tmp_path: Path) -> None:
     events = [ask("a", 0, "order?"), ask("b", 2, "That is wrong."), accepted("a", 3)]
     read_of = found(tmp_path, events)
