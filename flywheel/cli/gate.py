@@ -41,6 +41,8 @@ def run(workload: Named, json_out: AsJson = False) -> None:
     judged = stage.judge_cycle(desk, items, models, champion=champion.fingerprint, run=process.run)
     page = report.written(read.home, telling.told(lake, workload, rules))
     ended = conclude(lake, registry, workload, read)
+    serving = registry.champion(workload) or champion
+    telling.rerouted(lake, workload, rules, champion=serving.fingerprint)
     measure(lake, workload)
     say({**judged.verdict.row(0, named=True), "registered": ended["registered"], "page": str(page)}, json_out)
 
