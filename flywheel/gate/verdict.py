@@ -192,8 +192,9 @@ def _guards(asked: pl.DataFrame, guards: Mapping[str, Scored], gate: Gate) -> li
     for name in sorted(margins.keys() & guards.keys() - {gate.primary}):
         told = asked.filter(pl.col("item").is_in(guards[name].candidate["item"].implode()))
         pairing = pair(told, guards[name], gate)  # `preference` has nothing to say of some items: no holes
-        seen = None if pairing.broken else compare(pairing.pairs, alpha=BESIDE_ALPHA)
-        found.append(Guard(name, margins[name], seen, pairing.holes, pairing.broken))
+        broken = (*pairing.broken, *guards[name].doubts)
+        seen = None if broken else compare(pairing.pairs, alpha=BESIDE_ALPHA)
+        found.append(Guard(name, margins[name], seen, pairing.holes, broken))
     return found
 
 

@@ -1,7 +1,6 @@
 """A product always finds the routes: they are written with each verdict, and anew when the alias `champion` moves."""
 
 import json
-from pathlib import Path
 
 import dagster as dg
 import pytest

@@ -8,7 +8,7 @@ from typing import Any
 import polars as pl
 import pytest
 
-from flywheel import process
+from flywheel import process, signals
 from flywheel.errors import BrokenInvariant
 from flywheel.gate import capability, stage
 from flywheel.gate.asking import decoding, keep_answers
@@ -20,7 +20,8 @@ from flywheel.lake import Lake
 from flywheel.settings import Gate
 from flywheel.tables import Checkpoints, Datasets
 from tests.flywheel.gate.workbench import eval_items, model, verdict
-from tests.product import read
+from tests.flywheel.registry.test_conclude import a_model
+from tests.product import answer, read, take
 
 ITEMS = eval_items()
 
@@ -51,7 +52,7 @@ def trained(lake: Lake, fingerprint: str, cycle: int = 1) -> None:
     named = {"workload": "replies", "cycle": cycle, "dataset": f"d{cycle}", "eval_set": "e1"}
     counts = {name: 0 for name, column in Datasets.create_empty().schema.items() if column == pl.Int64}
     dataset = {**counts, **named, "cutoff": datetime(2026, 1, 5, tzinfo=UTC)}
-    empty: dict[str, object] = dict.fromkeys(Checkpoints.columns())
+    empty: dict[str, Any] = dict.fromkeys(Checkpoints.columns())
     checkpoint = {**empty, **named, "start": "base", "folder": "x", "fingerprint": fingerprint}
     checkpoint |= {"metrics": "{}", "history": "[]", "seconds": 1.0}
     for table, row in (("datasets", dataset), ("checkpoints", checkpoint)):
@@ -105,6 +106,22 @@ def test_items_of_two_eval_sets_are_never_judged_together(tmp_path: Path) -> Non
     assert lake.read("looks").is_empty()
 
 
+@pytest.mark.parametrize("role", ["eval", "sealed"])
+def test_items_that_came_after_the_dataset_are_not_judged_on(tmp_path: Path, role: str) -> None:
+    """Nobody kept the dataset away from them; no look is spent."""
+    lake = lake_with(tmp_path, old=0.6, new=0.75)
+    trained(lake, "new")
+    later = pl.lit(datetime(2026, 1, 6, tzinfo=UTC), ITEMS.schema["since"])
+    if role == "eval":
+        lake.overwrite("eval_items", ITEMS.with_columns(since=pl.when(item="i0007").then(later).otherwise("since")))
+    else:
+        lake.overwrite("eval_items", pl.concat([ITEMS, sealed().with_columns(since=later)]))
+    told = verdict(judged(lake))
+    assert (told["verdict"], told["look"]) == ("hold", 0)
+    assert f"{1 if role == 'eval' else 300} items of the frozen sets came after the dataset" in told["reason"]
+    assert lake.read("looks").is_empty()
+
+
 def sealed(count: int = 300) -> pl.DataFrame:
     """Items of other users that only a winner may open."""
     items = eval_items(60, count // 60, seed=9, eval_set="s1", role="sealed")
@@ -131,6 +148,59 @@ def test_only_a_winner_opens_the_sealed_set_and_it_must_agree(tmp_path: Path, ri
     told = verdict(judged(lake, run))
     assert (told["verdict"], sorted(asked)) == (ended, ["new", "old"])
     assert ("agrees" in told["reasons"][-1]) == (ended == "promote")
+
+
+def test_sealed_items_that_hold_no_preference_are_no_holes(tmp_path: Path) -> None:
+    """Of a third of them nobody changed a word: the scorer that decides has nothing to say of those."""
+    hidden = sealed().with_columns(pl.format("sealed-{}", "answer").alias("answer"))
+    lake, everything = lake_with(tmp_path, old=0.6, new=0.75), pl.concat([ITEMS, hidden])
+    lake.overwrite("eval_items", everything)
+    trained(lake, "new")
+    answers, sent = everything["answer"].to_list(), everything["reference"].to_list()
+    right = dict(everything.select("item", "reference").iter_rows())
+    said = [text if number % 3 == 0 else "something else" for number, text in enumerate(sent)]
+    take(tmp_path, [answer(id, workload="replies", text=text) for id, text in zip(answers, said, strict=True)])
+    signals.catch_up(lake, read(tmp_path, workloads={"replies": {"base_model": "none"}}))
+
+    def run(stage: str, folder: Path, job: dict[str, Any]) -> dict[str, Any]:
+        """Stands for the process that loads a model: `new` finds all that was sent the likelier, `old` nine in ten."""
+        if job["work"] == "answers":
+            keep_answers(
+                lake, job["row"], [{"item": each["item"], "text": right[each["item"]]} for each in job["items"]]
+            )
+            return {}
+        new = Path(job["model"]).name == "new"
+        return {"told": {each["item"]: [-1.0, -2.0 if new or n % 5 else 0.0] for n, each in enumerate(job["items"])}}
+
+    gate = {"primary": "preference", "scorers": [{"name": "preference", "kind": "preference"}]}
+    told = verdict(judged(lake, run, gate=gate))
+    assert told["items"] == 200
+    assert json.loads(told["details"])["sealed"]["holes"] == 0
+    assert "agrees" in told["reasons"][-1]
+
+
+def test_a_scorer_that_has_nothing_to_say_of_any_item_holds(tmp_path: Path) -> None:
+    """Nobody changed a word of any answer that was logged."""
+    lake = lake_with(tmp_path, old=0.6, new=0.75)
+    trained(lake, "new")
+    gate = {"primary": "preference", "scorers": [{"name": "preference", "kind": "preference"}]}
+    told = verdict(judged(lake, gate=gate))
+    assert (told["verdict"], told["look"]) == ("hold", 0)
+    assert "300 of 300 items lack a score" in told["reason"]
+
+
+def test_a_judge_that_nobody_calibrated_may_not_guard(tmp_path: Path) -> None:
+    """It says of all that they are equally good, which would let everything pass."""
+    lake = lake_with(tmp_path, old=0.6, new=0.75)
+    trained(lake, "new")
+
+    def run(stage: str, folder: Path, job: dict[str, Any]) -> dict[str, Any]:
+        return {"replies": ["TIE"] * len(job["prompts"])}
+
+    guard = {"name": "tone", "kind": "judge", "model": str(a_model(tmp_path / "judge", 0.0)), "margin": 0.05}
+    told = verdict(judged(lake, run, gate={"scorers": [guard]}))
+    assert told["verdict"] == "hold"
+    assert "guard tone cannot be trusted" in told["reason"]
 
 
 def test_who_did_not_win_opens_nothing(tmp_path: Path) -> None:
