@@ -2,6 +2,7 @@
 
 import json
 from datetime import UTC, datetime
+from math import pi
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from flywheel.gate.sendings import Desk
 from flywheel.gate.stage import Run
 from flywheel.gate.verdict import Judged
 from flywheel.lake import Lake
-from flywheel.settings import Gate
+from flywheel.settings import Gate, Scorer
 from flywheel.tables import Checkpoints, Datasets
 from tests.flywheel.gate.workbench import eval_items, model, verdict
 from tests.flywheel.registry.test_conclude import a_model
@@ -95,6 +96,23 @@ def test_a_look_stays_in_the_ledger_when_its_verdict_was_never_written(tmp_path:
     lake.overwrite("verdicts", lake.read("verdicts").clear())
     assert verdict(judged(lake))["look"] == 1
     assert len(lake.read("looks")) == 1
+
+
+@pytest.mark.parametrize("changed", [{"max_new_tokens": 32}, {"primary": "checks"}])
+def test_asking_or_scoring_otherwise_until_it_wins_is_another_look(tmp_path: Path, changed: dict[str, Any]) -> None:
+    """The same two models on the same items: but what is compared has another result, and so another chance to win."""
+    lake = lake_with(tmp_path, old=0.6, new=0.6)
+    trained(lake, "new")
+    scorers = (Scorer(name="checks", kind="checks"),)
+    assert verdict(judged(lake, gate=Gate(scorers=scorers).model_dump()))["look"] == 1
+    again = Gate(**changed, scorers=scorers)
+    for name, chance in (("old", 0.6), ("new", 0.75)):
+        row = {"workload": "replies", "cycle": 1, "model": name, "decoding": decoding(again)}
+        keep_answers(lake, row, [{"item": i, "text": text} for i, text in model(ITEMS, right=chance, seed=8).items()])
+    told = verdict(judged(lake, gate=again.model_dump()))
+    assert told["look"] == 2
+    assert json.loads(told["details"])["spent"]["alpha"] == pytest.approx(0.025 * 6 / (pi * 2) ** 2)
+    assert broken(lake.read("looks"), lake.read("verdicts"), workload="replies") == []
 
 
 def test_items_of_two_eval_sets_are_never_judged_together(tmp_path: Path) -> None:
