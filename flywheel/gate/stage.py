@@ -120,6 +120,8 @@ class Bench:
     def doubted(self, scorer: Scorer, items: pl.DataFrame) -> Scored:
         """What it says, and why it may neither decide nor guard, if it may not."""
         found = self.scored(scorer, items)
+        if scorer.kind == "latency" and len({is_endpoint(each.folder) for each in self.sides()}) > 1:
+            return replace(found, doubts=("seconds behind an endpoint and seconds of this machine are not compared",))
         if scorer.kind != "judge" or (scorer.name != self.gate.primary and scorer.margin is None):
             return found
         why = may_not_decide(self.desk, scorer, run=self.run)

@@ -18,7 +18,7 @@ from flywheel.gate.sendings import Desk
 from flywheel.gate.stage import Run
 from flywheel.gate.verdict import Judged
 from flywheel.lake import Lake
-from flywheel.settings import Gate, Scorer
+from flywheel.settings import Endpoint, Gate, Scorer
 from flywheel.tables import Checkpoints, Datasets
 from tests.flywheel.gate.workbench import eval_items, model, verdict
 from tests.flywheel.registry.test_conclude import a_model
@@ -219,6 +219,23 @@ def test_a_judge_that_nobody_calibrated_may_not_guard(tmp_path: Path) -> None:
     told = verdict(judged(lake, run, gate={"scorers": [guard]}))
     assert told["verdict"] == "hold"
     assert "guard tone cannot be trusted" in told["reason"]
+
+
+@pytest.mark.parametrize(("hosted", "ended"), [(("old", "new"), "promote"), (("old",), "hold")])
+def test_seconds_of_an_endpoint_and_of_this_machine_are_not_compared(
+    tmp_path: Path, hosted: tuple[str, ...], ended: str
+) -> None:
+    lake = lake_with(tmp_path, old=0.6, new=0.75)
+    trained(lake, "new")
+    timed = lake.read("answers").with_columns(seconds=0.5)
+    lake.overwrite("answers", timed)
+    for name in hosted:
+        folder = lake.home / "models" / name
+        folder.mkdir(parents=True)
+        (folder / "endpoint.json").write_text(Endpoint(url="http://127.0.0.1:1/v1", model=name).model_dump_json())
+    told = verdict(judged(lake, gate={"scorers": [{"name": "speed", "kind": "latency", "margin": 0.1}]}))
+    assert told["verdict"] == ended
+    assert ("guard speed cannot be trusted" in told["reason"]) == (ended == "hold")
 
 
 def test_who_did_not_win_opens_nothing(tmp_path: Path) -> None:
