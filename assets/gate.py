@@ -5,7 +5,7 @@ from functools import partial
 import dagster as dg
 import polars as pl
 from flywheel.datasets import frozen, sealed
-from flywheel.errors import FlywheelError
+from flywheel.errors import BadInput, FlywheelError
 from flywheel.gate import report, stage, telling
 from flywheel.gate.sendings import Desk
 
@@ -59,6 +59,7 @@ def verdicts(context: dg.AssetExecutionContext, wheel: Wheel, pipes: dg.PipesSub
         run = partial(processes.run, context, pipes)
         judged = stage.judge_cycle(desk, items, models, champion=champion.fingerprint, run=run)
         page = report.written(desk.settings.home, telling.told(desk.lake, workload, desk.rules))
+        routes = rerouted(wheel, workload)
     except FlywheelError as error:
         raise processes.failure(error) from None
     verdict = judged.verdict.row(0, named=True)
@@ -68,7 +69,19 @@ def verdicts(context: dg.AssetExecutionContext, wheel: Wheel, pipes: dg.PipesSub
     scores = {"champion": verdict["champion_score"] or 0.0, "candidate": verdict["candidate_score"] or 0.0}
     why = dg.MetadataValue.md("\n".join(f"1. {reason}" for reason in verdict["reasons"]))
     shown = {"scores": bars(scores), "slices": table(judged.slices.to_dicts()), "page": dg.MetadataValue.path(page)}
+    shown["routes"] = dg.MetadataValue.text(routes)
     return dg.MaterializeResult(metadata=rows(judged.verdict) | told | numbers | {"why": why} | shown)
+
+
+def rerouted(wheel: Wheel, workload: str) -> str:
+    """Write the routes anew for the champion that serves now: where they lie, or why they stay as they were."""
+    champion, rules = wheel.registry().champion(workload), wheel.settings().workload(workload)
+    if champion is None:
+        return "none: there is no champion yet"
+    try:
+        return str(telling.rerouted(wheel.lake(), workload, rules, champion=champion.fingerprint))
+    except BadInput as error:
+        return f"not written anew: {error}"
 
 
 def _desk(wheel: Wheel, workload: str) -> Desk:

@@ -6,6 +6,7 @@ from flywheel.errors import FlywheelError
 from flywheel.registry import conclude, observe
 
 from assets import processes
+from assets.gate import rerouted
 from assets.metadata import rows, spec, table
 from assets.partitions import WORKLOADS
 from assets.resources import Wheel
@@ -25,11 +26,12 @@ def cycles(context: dg.AssetExecutionContext, wheel: Wheel) -> dg.MaterializeRes
     settings, lake, workload = wheel.settings(), wheel.lake(), context.partition_key
     try:
         ended = conclude(lake, wheel.registry(), workload, settings, run=context.run_id)
+        routes = rerouted(wheel, workload)
     except FlywheelError as error:
         raise processes.failure(error) from None
     context.log.info(ended["reason"])
     turns = lake.read("cycles").filter(pl.col("workload") == workload).sort("cycle")
-    told = {name: ended[name] or "none" for name in ("outcome", "reason", "registered")}
+    told = {name: ended[name] or "none" for name in ("outcome", "reason", "registered")} | {"routes": routes}
     return dg.MaterializeResult(metadata=rows(turns, show=["cycle", "outcome", "registered", "reason"]) | told)
 
 
@@ -43,6 +45,9 @@ def cycles(context: dg.AssetExecutionContext, wheel: Wheel) -> dg.MaterializeRes
 )
 def deployments(wheel: Wheel) -> dg.MaterializeResult:
     moves = observe(wheel.lake(), wheel.registry(), list(wheel.settings().workloads))
+    routes = {workload: rerouted(wheel, workload) for workload in moves["workload"]}
     seen = wheel.lake().read("deployments").sort("seen", descending=True)
     shown = ["workload", "seen", "before", "version", "who", "why"]
-    return dg.MaterializeResult(metadata=rows(seen, show=shown) | {"new": table(moves.select(shown).to_dicts())})
+    return dg.MaterializeResult(
+        metadata=rows(seen, show=shown) | {"new": table(moves.select(shown).to_dicts()), "routes": routes}
+    )

@@ -2,7 +2,7 @@
 
 `common` is what commands share, `doors` starts the demo and the UIs, `logs` takes logs and shows what became of them,
 `history` takes work of before, `stages` runs the others, `datasets` tells and exports what was cut, `gate` judges,
-`report` writes what the gate tells, `audit` has people label signals, `review` decide about doubtful records, `looking`
+`route` tells products who serves, `audit` has people label signals, `review` decide about doubtful records, `looking`
 shows tables and where the wheel stands. Results for programs go to stdout (`--json`: one object), everything for people
 to stderr. What a person got wrong is one sentence and exit code 2.
 """
@@ -19,8 +19,8 @@ from flywheel.cli import (  # noqa: F401  their commands
     history,
     logs,
     looking,
-    report,
     review,
+    route,
     stages,
 )
 from flywheel.cli.common import app, people

@@ -1,4 +1,6 @@
-"""The gate by itself: judge a cycle, compare two files of scores, look at the ledger, ask what an eval set can tell."""
+"""The gate by itself: judge a cycle, write its page, compare two files of scores, look at the ledger, ask what an eval
+set can tell.
+"""
 
 from pathlib import Path
 from typing import Annotated, Any
@@ -39,8 +41,26 @@ def run(workload: Named, json_out: AsJson = False) -> None:
     judged = stage.judge_cycle(desk, items, models, champion=champion.fingerprint, run=process.run)
     page = report.written(read.home, telling.told(lake, workload, rules))
     ended = conclude(lake, registry, workload, read)
+    serving = registry.champion(workload) or champion
+    telling.rerouted(lake, workload, rules, champion=serving.fingerprint)
     measure(lake, workload)
     say({**judged.verdict.row(0, named=True), "registered": ended["registered"], "page": str(page)}, json_out)
+
+
+@gate.command(name="report")
+def page(
+    workload: Named,
+    cycle: Annotated[int | None, typer.Option(min=1, help="The cycle; none: the latest with a verdict.")] = None,
+    json_out: AsJson = False,
+) -> None:
+    """Write the page of a verdict: one HTML file, the verdict first, then why."""
+    from flywheel.gate import report, telling
+
+    read, lake = wheel()
+    told = telling.told(lake, workload, read.workload(workload), cycle=cycle)
+    written = report.written(read.home, told)
+    shown = {name: told.verdict[name] for name in ("workload", "cycle", "verdict", "reason")}
+    say(shown | {"page": str(written)}, json_out)
 
 
 @gate.command()

@@ -13,7 +13,8 @@ import polars as pl
 
 from flywheel.checkpoint import endpoint, is_endpoint
 from flywheel.gate.kept import Kept
-from flywheel.gate.spending import A_TOKEN, Spending, counted
+from flywheel.gate.sendings import spent
+from flywheel.gate.spending import Spending, counted
 from flywheel.lake import Lake
 from flywheel.process import Job, Result
 from flywheel.settings import Budget, Endpoint, Gate
@@ -86,21 +87,6 @@ def current_cycle(lake: Lake, workload: str) -> int:
     """The cycle that pays: of the workload's latest dataset; 0 before there is one."""
     told = lake.scan("datasets").filter(pl.col("workload") == workload).select(pl.col("cycle").max()).collect()
     return told.item() or 0
-
-
-def spent(lake: Lake, workload: str, cycle: int, budget: Budget) -> Spending:
-    """What this cycle spent so far, counted in the tables."""
-    turn = (pl.col("workload") == workload) & (pl.col("cycle") == cycle)
-    seconds = lake.scan("answers").filter(turn).select(pl.col("seconds").sum()).collect().item()
-    costs = pl.coalesce("tokens", pl.col("characters") // A_TOKEN).sum()
-    tokens = lake.scan("sendings").filter(turn).select(costs).collect().item()
-    return Spending(
-        of=f"cycle {cycle} of {workload}",
-        minutes_allowed=budget.gpu_minutes,
-        tokens_allowed=budget.tokens,
-        minutes=seconds / 60,
-        tokens=tokens,
-    )
 
 
 # ---- what came of it ------------------------------------------------------------------------------------------------

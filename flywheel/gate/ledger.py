@@ -22,7 +22,7 @@ from flywheel.lake import validated
 from flywheel.tables import Looks
 
 # What a row's hash covers, in this order; the items are sorted first.
-HASHED = ("workload", "look", "role", "eval_set", "candidate", "champion", "cycle", "alpha", "items")
+HASHED = ("workload", "look", "role", "eval_set", "candidate", "champion", "cycle", "terms", "alpha", "items")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,11 +58,16 @@ def next_look(
     cycle: int,
     items: Sequence[str],
     alpha: float,
+    terms: str = "",
 ) -> Look:
-    """The next look at these items; the same two models on the same items are the same look, at what it spent then."""
+    """The next look at these items; the same two models on the same items are the same look, at what it spent then.
+
+    Other `terms` give another result, and so another chance to win: that is another look.
+    """
     named = {"workload": workload, "eval_set": eval_set, "candidate": candidate, "champion": champion, "cycle": cycle}
+    named |= {"terms": terms}
     ours = looks.filter(workload=workload)
-    if (same := _same(ours, "eval", candidate, champion, items)) is not None:
+    if (same := _same(ours.filter(terms=terms), "eval", candidate, champion, items)) is not None:
         left = _left(_counts(ours.filter(pl.col("look") <= same["look"]), items))
         return Look(look=same["look"], alpha=same["alpha"], left=left, digest=same["digest"], row=Looks.create_empty())
     counts = _counts(ours, items)
@@ -84,7 +89,7 @@ def opening(
     if (same := _same(looks.filter(workload=workload), "sealed", candidate, champion, items)) is not None:
         return Look(look=same["look"], alpha=0.0, left=0.0, digest=same["digest"], row=Looks.create_empty())
     named = {"workload": workload, "eval_set": eval_set, "candidate": candidate, "champion": champion, "cycle": cycle}
-    return _added(looks, {**named, "role": "sealed", "alpha": 0.0, "items": sorted(items)}, left=0.0)
+    return _added(looks, {**named, "role": "sealed", "terms": "", "alpha": 0.0, "items": sorted(items)}, left=0.0)
 
 
 def still_sealed(items: pl.DataFrame, looks: pl.DataFrame, *, workload: str, candidate: str, most: int) -> list[str]:

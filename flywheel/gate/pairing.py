@@ -28,11 +28,13 @@ class Trial:
 class Scored:
     """What one scorer said of both models, a row an item: `item, user, slice, score, why`; null is a hole.
 
-    `control` may stand beside the candidate's scores: what is taken out of the gain.
+    `control` may stand beside the candidate's scores: what is taken out of the gain. `doubts` are sentences on why the
+    scorer may only report.
     """
 
     candidate: pl.DataFrame
     champion: pl.DataFrame
+    doubts: tuple[str, ...] = ()
 
     @classmethod
     def of_judge(cls, sides: pl.DataFrame) -> "Scored":

@@ -1,4 +1,4 @@
-"""Which text went to which outside endpoint, and what of the cycle's budget of tokens that has spent.
+"""Which text went to which outside endpoint, and what of the budget a cycle has spent, counted in the tables.
 
 A row is written before its text goes out, so that a killed run leaves no text unaccounted for; what the endpoint
 counted is added when it has answered. Texts are known by their hash: the table holds none of them.
@@ -11,11 +11,9 @@ import polars as pl
 
 from flywheel.errors import Terminal
 from flywheel.gate.scorers.judge import Reply, Request
+from flywheel.gate.spending import A_TOKEN, Spending, counted
 from flywheel.lake import Lake
-from flywheel.settings import Endpoint, Settings, Workload
-
-CHARACTERS = 4
-"""Of a token, roughly: of an endpoint that does not count, so that no budget is without end."""
+from flywheel.settings import Budget, Endpoint, Settings, Workload
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,22 +30,31 @@ class Desk:
         return self.settings.workload(self.workload)
 
 
-def spent(lake: Lake, workload: str, cycle: int) -> int:
-    """Tokens that this cycle has sent out and got back."""
-    told = lake.read("sendings").filter(pl.col("workload") == workload, pl.col("cycle") == cycle)
-    return int(told.select(pl.coalesce("tokens", pl.col("characters") // CHARACTERS).sum()).item())
+def spent(lake: Lake, workload: str, cycle: int, budget: Budget) -> Spending:
+    """What this cycle spent so far: machine time of answers; tokens that went out and came back, by whomever asked."""
+    turn = (pl.col("workload") == workload) & (pl.col("cycle") == cycle)
+    seconds = lake.scan("answers").filter(turn).select(pl.col("seconds").sum()).collect().item()
+    costs = pl.coalesce("tokens", pl.col("characters") // A_TOKEN).sum()
+    tokens = lake.scan("sendings").filter(turn).select(costs).collect().item()
+    return Spending(
+        of=f"cycle {cycle} of {workload}",
+        minutes_allowed=budget.gpu_minutes,
+        tokens_allowed=budget.tokens,
+        minutes=seconds / 60,
+        tokens=tokens,
+    )
 
 
 def afford(desk: Desk, asked: Sequence[Request]) -> None:
     """Stop before the budget is passed; what was scored so far is kept."""
-    so_far = spent(desk.lake, desk.workload, desk.cycle)
-    more = sum(request.characters() // CHARACTERS for request in asked)
-    if so_far + more > desk.settings.budget.tokens:
+    so_far = spent(desk.lake, desk.workload, desk.cycle, desk.settings.budget)
+    more = sum(request.characters() // A_TOKEN for request in asked)
+    if so_far.tokens + more > so_far.tokens_allowed:
         raise Terminal(
-            "this cycle's budget of tokens is reached, judging stops here",
-            seen=f"{so_far:,} spent, {more:,} for the next answers",
-            allowed=f"{desk.settings.budget.tokens:,}",
-            do="raise `tokens` under [budget] in flywheel.toml; what was judged is kept",
+            f"the budget of {so_far.of} is spent: judging stopped",
+            seen=f"{so_far.tokens:,} tokens, {more:,} for the next answers",
+            allowed=f"{so_far.tokens_allowed:,} tokens",
+            do="raise tokens under [budget] in flywheel.toml and run the gate again; what was judged is kept",
         )
 
 
@@ -78,5 +85,5 @@ def _before(desk: Desk, whose: dict[str, str]) -> dict[str, int | None]:
 
 def _counted(reply: Reply, request: Request) -> int:
     """As the endpoint says, else by the characters."""
-    told = [tokens for tokens in (reply.tokens_in, reply.tokens_out) if tokens is not None]
-    return sum(told) if told else (request.characters() + len(reply.text)) // CHARACTERS
+    told = counted({"tokens_in": reply.tokens_in, "tokens_out": reply.tokens_out})
+    return (request.characters() + len(reply.text)) // A_TOKEN if told is None else told

@@ -1,6 +1,6 @@
 """What a cycle may spend on answers and what it has spent, in a form that goes into the job of a process.
 
-Reaching the budget is a sentence for a person. What was spent is counted in the tables, by `asking`.
+Reaching the budget is a sentence for a person. What was spent is counted in the tables, by `sendings`.
 """
 
 from collections.abc import Mapping

@@ -63,8 +63,9 @@ def judge_cycle(desk: Desk, items: pl.DataFrame, models: dict[str, Path], *, cha
     )
     bench = Bench(desk, trial, models, run)
     asked, _ = of_role(items, "eval", workload)
-    primary, why_not = bench.primary(asked)
-    items = _scored_ones(items, primary)
+    primary = bench.primary(asked)
+    why_not = [*primary.doubts, *_newer(items, lake, trained)]
+    items = _scored_ones(items, primary, "eval")
     with lake.writing():  # no other look may come between reading the ledger and writing this one
         looks, verdicts = lake.read("looks"), lake.read("verdicts")
         look = look_at(
@@ -105,19 +106,27 @@ class Bench:
     def sides(self) -> tuple[Contender, Contender]:
         return self.side(self.trial.candidate), self.side(self.trial.champion)
 
-    def primary(self, items: pl.DataFrame) -> tuple[Scored, list[str]]:
-        """What the deciding scorer says; and why it may not decide, if it may not."""
+    def primary(self, items: pl.DataFrame) -> Scored:
+        """What the deciding scorer says."""
         if self.gate.primary not in self.scorers:
             what, known = f"no scorer of {self.trial.workload} is called {self.gate.primary}", ", ".join(self.scorers)
             raise Terminal(what, seen=self.gate.primary, allowed=known, do="mend gate.primary in flywheel.toml")
-        scorer = self.scorers[self.gate.primary]
-        why, found = may_not_decide(self.desk, scorer, run=self.run), self.scored(scorer, items)
-        longer = inseparable(found.candidate["control"].drop_nulls()) if scorer.kind == "judge" else ""
-        return found, [sentence for sentence in (why, longer) if sentence]
+        return self.doubted(self.scorers[self.gate.primary], items)
 
     def guards(self, items: pl.DataFrame) -> dict[str, Scored]:
         """What the other scorers say, those that report and those that guard."""
-        return {name: self.scored(each, items) for name, each in self.scorers.items() if name != self.gate.primary}
+        return {name: self.doubted(each, items) for name, each in self.scorers.items() if name != self.gate.primary}
+
+    def doubted(self, scorer: Scorer, items: pl.DataFrame) -> Scored:
+        """What it says, and why it may neither decide nor guard, if it may not."""
+        found = self.scored(scorer, items)
+        if scorer.kind == "latency" and len({is_endpoint(each.folder) for each in self.sides()}) > 1:
+            return replace(found, doubts=("seconds behind an endpoint and seconds of this machine are not compared",))
+        if scorer.kind != "judge" or (scorer.name != self.gate.primary and scorer.margin is None):
+            return found
+        why = may_not_decide(self.desk, scorer, run=self.run)
+        longer = inseparable(found.candidate["control"].drop_nulls())
+        return replace(found, doubts=tuple(sentence for sentence in (why, longer) if sentence))
 
     def scored(self, scorer: Scorer, items: pl.DataFrame) -> Scored:
         ours, theirs = self.sides()
@@ -145,10 +154,20 @@ class Bench:
         return flips(ours, theirs)
 
 
-def _scored_ones(items: pl.DataFrame, primary: Scored) -> pl.DataFrame:
-    """Without eval items that the deciding scorer has no row of: `preference` has none where no word was changed."""
+def _newer(items: pl.DataFrame, lake: Lake, trained: dict[str, Any]) -> list[str]:
+    """Items that came after the dataset: it was not kept away from them, so they may know what was trained on."""
+    cutoffs = lake.read("datasets").filter(workload=trained["workload"], cycle=trained["cycle"])["cutoff"]
+    newer = len(items.filter(pl.col("since") > cutoffs.max()))
+    what = f"{newer} items of the frozen sets came after the dataset of cycle {trained['cycle']}, which was not kept"
+    return [f"{what} away from them: cut and train anew"] if newer else []
+
+
+def _scored_ones(items: pl.DataFrame, primary: Scored, role: str) -> pl.DataFrame:
+    """Without items of this role that the deciding scorer has no row of: `preference` has none where none changed."""
+    if primary.candidate.is_empty():
+        return items  # all of them are holes then
     told = pl.col("item").is_in(primary.candidate["item"].implode())
-    return items.filter(told | (pl.col("role") != "eval"))
+    return items.filter(told | (pl.col("role") != role))
 
 
 def _sealed(bench: Bench, items: pl.DataFrame, judged: Judged) -> Judged:
@@ -161,8 +180,8 @@ def _sealed(bench: Bench, items: pl.DataFrame, judged: Judged) -> Judged:
         _write(desk.lake, "looks", judged.opening, {"workload": [desk.workload], "look": [number]})
     opened = items.filter(pl.col("item").is_in(judged.opens))
     _ask(desk, opened.select("item", "prompt"), bench.models, bench.run)
-    scored, why_not = bench.primary(opened)
-    told = [*why_not, *bench.faults(opened)]
+    scored = bench.primary(opened)
+    told, items = [*scored.doubts, *bench.faults(opened)], _scored_ones(items, scored, "sealed")
     return confirmed(judged, items=items, scored=scored, looks=desk.lake.read("looks"), faults=told, gate=bench.gate)
 
 

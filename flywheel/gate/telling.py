@@ -1,11 +1,12 @@
 """Verdicts and routes in the lake's terms: what a page tells of a cycle, and who may serve a workload.
 
-Reading belongs here; what costs, routes and pages are made of belongs in `costs`, `routes` and `report`.
+Reading belongs here, and renewing the routes; what costs, routes and pages are made of belongs in `costs`, `routes` and
+`report`.
 """
 
-import json
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import polars as pl
@@ -15,7 +16,7 @@ from flywheel.errors import BadInput
 from flywheel.gate import costs
 from flywheel.gate.asking import decoding
 from flywheel.gate.report import Told
-from flywheel.gate.routes import Contender, table
+from flywheel.gate.routes import MAX_HOLES, Contender, table, write
 from flywheel.gate.scorers import sent
 from flywheel.lake import Lake
 from flywheel.settings import Endpoint, Workload
@@ -26,21 +27,13 @@ def told(lake: Lake, workload: str, rules: Workload, *, cycle: int | None = None
     verdict = _verdict(lake, workload, cycle)
     items = _items(lake, workload, verdict["eval_set"])
     given = {side: _answers(lake, verdict[side], rules) for side in ("candidate", "champion")}
-    details = json.loads(verdict["details"] or "{}")
-    if not details.get("costs"):
-        verdict["details"] = json.dumps(details | {"costs": priced(lake, verdict, rules)})
     texts = {side: dict(answers.select("item", "text").iter_rows()) for side, answers in given.items()}
     return Told(verdict=verdict, pairs=_pairs(lake, items, verdict, given, rules), items=items, rules=rules, **texts)
 
 
-def priced(lake: Lake, verdict: Mapping[str, Any], rules: Workload) -> dict[str, Any]:
-    """The `costs` of a verdict: both models beside no AI, on the items of its eval set."""
-    items, named = _items(lake, verdict["workload"], verdict["eval_set"]), endpoints(lake, rules)
-    candidate, champion = (
-        _outcomes(items, _answers(lake, verdict[side], rules), rules, named.get(verdict[side]))
-        for side in ("candidate", "champion")
-    )
-    return costs.priced(items, candidate, champion, rules.policy)
+def rerouted(lake: Lake, workload: str, rules: Workload, *, champion: str) -> Path:
+    """Write the route table anew, where a product reads it: after a verdict, and whenever the champion has changed."""
+    return write(lake.home, routes(lake, workload, rules, champion=champion, made=datetime.now(UTC)))
 
 
 def routes(lake: Lake, workload: str, rules: Workload, *, champion: str, made: datetime) -> dict[str, Any]:
@@ -53,8 +46,9 @@ def routes(lake: Lake, workload: str, rules: Workload, *, champion: str, made: d
     contenders = []
     for model in dict.fromkeys([champion, *named]):
         answers = _answers(lake, model, rules).join(items, on="item", how="semi")
-        if model == champion and answers.is_empty():
-            what = f"the champion of {workload} has answered no item of its eval set, so nobody knows what it costs"
+        if model == champion and len(items) - len(answers) > MAX_HOLES * len(items):
+            asked = f"{len(answers)} of {len(items)} items" if len(answers) else "no item"
+            what = f"the champion of {workload} has answered {asked} of its eval set, so nobody knows what it costs"
             raise BadInput(what, seen=f"champion {champion}, eval set {eval_set}", do="judge a cycle of it first")
         if len(answers):
             name, kind = (named[model][0], "endpoint") if model in named else (model, "own")
@@ -82,7 +76,16 @@ def _verdict(lake: Lake, workload: str, cycle: int | None) -> dict[str, Any]:
 
 
 def _items(lake: Lake, workload: str, eval_set: str) -> pl.DataFrame:
-    return lake.read("eval_items").filter(workload=workload, eval_set=eval_set).filter(role="eval").sort("item")
+    """The items of this set, whether it still stands or some have retired since; forgotten ones are gone."""
+    of = {"workload": workload, "eval_set": eval_set, "role": "eval"}
+    version = lake.read("eval_sets").filter(**of)["items"].explode().drop_nulls()
+    held = lake.read("eval_items").filter(pl.col("workload") == workload, pl.col("role") != "sealed")
+    stands = (pl.col("eval_set") == eval_set) & (pl.col("role") == "eval")
+    items = held.filter(stands | pl.col("item").is_in(version.implode())).unique("item", keep="any")
+    if items.is_empty():
+        what = f"no item is left of the eval set that {workload} was judged on"
+        raise BadInput(what, seen=eval_set, do="judge a cycle on the set that stands")
+    return items.with_columns(eval_set=pl.lit(eval_set)).sort("item")
 
 
 def _answers(lake: Lake, model: str, rules: Workload) -> pl.DataFrame:

@@ -7,6 +7,7 @@
 Nothing is read or written here: the caller keeps the tables. The rule itself is in `decide`, the numbers in `compare`.
 """
 
+import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
@@ -174,7 +175,17 @@ def _look(trial: Trial, eval_set: str, pairing: Pairing, looks: pl.DataFrame, ga
         cycle=trial.cycle,
         items=pairing.pairs["item"].to_list(),
         alpha=gate.alpha,
+        terms=_terms(gate, eval_set),
     )
+
+
+def _terms(gate: Gate, eval_set: str) -> str:
+    """How answers were asked for and scored; the name of the eval set stands for its checks. The rest of the policy
+    judges the same numbers.
+    """
+    scorer = [each.model_dump(exclude={"margin"}) for each in gate.scorers if each.name == gate.primary]
+    told = [gate.temperature, gate.max_new_tokens, gate.primary, scorer, eval_set]
+    return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:16]
 
 
 def _missing(gate: Gate, guards: Mapping[str, Scored], forgetting: Forgetting | None) -> list[str]:
@@ -192,8 +203,9 @@ def _guards(asked: pl.DataFrame, guards: Mapping[str, Scored], gate: Gate) -> li
     for name in sorted(margins.keys() & guards.keys() - {gate.primary}):
         told = asked.filter(pl.col("item").is_in(guards[name].candidate["item"].implode()))
         pairing = pair(told, guards[name], gate)  # `preference` has nothing to say of some items: no holes
-        seen = None if pairing.broken else compare(pairing.pairs, alpha=BESIDE_ALPHA)
-        found.append(Guard(name, margins[name], seen, pairing.holes, pairing.broken))
+        broken = (*pairing.broken, *guards[name].doubts)
+        seen = None if broken else compare(pairing.pairs, alpha=BESIDE_ALPHA)
+        found.append(Guard(name, margins[name], seen, pairing.holes, broken))
     return found
 
 

@@ -238,6 +238,8 @@ class Sendings(dy.Schema):
 class Looks(dy.Schema):
     """The ledger: every look at eval items is counted and spent, and the items keep the count.
 
+    `terms` is the hash of how the answers were asked for and scored: under other terms it is another look.
+
     `digest` is the hash of this row and of the row before it, so that a row changed or taken away is seen.
     """
 
@@ -248,6 +250,7 @@ class Looks(dy.Schema):
     candidate = dy.String(nullable=False)
     champion = dy.String(nullable=False)
     cycle = dy.Int64(nullable=False)
+    terms = dy.String(nullable=False)
     alpha = dy.Float64(nullable=False)
     items = dy.List(dy.String(), nullable=False)
     digest = dy.String(nullable=False)

@@ -29,6 +29,8 @@ def test_status_tells_the_cycle(turned: Wheel) -> None:
     assert 0 <= cycle["true_satisfaction"] <= 1
     assert cycle["interval"][0] <= cycle["gain"] <= cycle["interval"][1]
     assert set(told["champion"]) == {"reply-drafts", "call-notes"}
+    routes = json.loads((turned.home / "routes" / "reply-drafts.json").read_text())
+    assert routes["eval_set"] == Lake(turned.home).read("verdicts").filter(workload="reply-drafts")["eval_set"][-1]
 
 
 def test_every_asset_of_the_turn_is_materialised_on_the_instance(

@@ -91,7 +91,7 @@ def sets(items: pl.DataFrame) -> list[str]:
 
 def looked(lake: Lake, items: list[str], *, role: str, eval_set: str, cycle: int = 1) -> None:
     row = {"workload": "drafts", "look": 1, "role": role, "eval_set": eval_set, "candidate": "c", "champion": "b"}
-    lake.add("looks", pl.DataFrame([row | {"cycle": cycle, "alpha": 0.01, "items": items, "digest": ""}]))
+    lake.add("looks", pl.DataFrame([row | {"cycle": cycle, "terms": "", "alpha": 0.01, "items": items, "digest": ""}]))
 
 
 @pytest.mark.parametrize("column", ["reference", "prompt", "slice", "stratum", "weight"])

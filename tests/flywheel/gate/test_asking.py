@@ -14,6 +14,7 @@ from flywheel.checkpoint import endpoint_folder, fingerprint
 from flywheel.errors import Terminal, Transient
 from flywheel.gate import asking
 from flywheel.gate.kept import Kept
+from flywheel.gate.sendings import spent
 from flywheel.lake import Lake
 from flywheel.process import Job, Result
 from flywheel.settings import Budget, Endpoint, Gate
@@ -41,7 +42,7 @@ def hosted(lake: Lake, served: Served, **more: Any) -> Path:
 
 def questions(lake: Lake, folder: Path, place: Path, items: list[dict[str, str]]) -> Job:
     row = {"workload": "w", "cycle": 0, "model": fingerprint(folder), "decoding": "t1-n6"}
-    spending = asking.spent(lake, "w", 0, ENDLESS)
+    spending = spent(lake, "w", 0, ENDLESS)
     return asking.questions(folder, items, GATE, row=row, kept=place, spending=spending)
 
 
@@ -91,7 +92,7 @@ def test_an_endpoint_answers_and_every_text_that_went_out_is_recorded(lake: Lake
     assert request not in str(sent.to_dicts())
     assert (sent["characters"] > len(request)).all()
     assert served.asked[0]["messages"][0] == {"role": "system", "content": "be brief"}
-    assert asking.spent(lake, "w", 0, ENDLESS).tokens == 300
+    assert spent(lake, "w", 0, ENDLESS).tokens == 300
 
 
 def test_what_an_endpoint_does_not_count_is_estimated_for_the_budget_and_told_as_unknown(
@@ -102,7 +103,7 @@ def test_what_an_endpoint_does_not_count_is_estimated_for_the_budget_and_told_as
     assert lake.read("answers")["tokens_out"].null_count() == 20
     sent = lake.read("sendings")
     assert sent["tokens"].null_count() == 20
-    assert asking.spent(lake, "w", 0, ENDLESS).tokens == (sent["characters"] // 4).sum() > 0
+    assert spent(lake, "w", 0, ENDLESS).tokens == (sent["characters"] // 4).sum() > 0
 
 
 def test_a_failure_keeps_what_was_answered_and_the_next_run_asks_the_rest(lake: Lake, served: Served) -> None:
@@ -146,8 +147,8 @@ def test_the_budget_of_minutes_stops_the_models_of_this_machine(lake: Lake, tiny
 def test_another_cycle_has_a_budget_of_its_own(lake: Lake, served: Served) -> None:
     served.reply = echo
     ask(lake, hosted(lake, served))
-    assert asking.spent(lake, "w", 1, ENDLESS).tokens == 0
-    assert asking.spent(lake, "other", 0, ENDLESS).tokens == 0
+    assert spent(lake, "w", 1, ENDLESS).tokens == 0
+    assert spent(lake, "other", 0, ENDLESS).tokens == 0
 
 
 def test_a_killed_process_loses_what_it_had_in_hand_and_no_more(lake: Lake, served: Served) -> None:

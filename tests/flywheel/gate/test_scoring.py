@@ -16,15 +16,17 @@ from flywheel.gate.calibration import too_weak
 from flywheel.gate.sanity import faults
 from flywheel.gate.scorers.rows import ANSWERS, answered
 from flywheel.gate.scoring import SENT, Contender, calibrated, may_not_decide, scores
-from flywheel.gate.sendings import CHARACTERS, Desk, spent
+from flywheel.gate.sendings import Desk, spent
+from flywheel.gate.spending import A_TOKEN
 from flywheel.lake import Lake
-from flywheel.settings import Check, Endpoint, Scorer
+from flywheel.settings import Budget, Check, Endpoint, Scorer
 from tests.chat import Served, completion, failing
 from tests.flywheel.gate.judges import choosing, first_place, longer, oracle, parts
 from tests.flywheel.gate.test_calibration import labelled, majority, real
 from tests.flywheel.gate.workbench import eval_items, model
 from tests.product import read
 
+ENDLESS = Budget()
 ITEMS = eval_items(4, 2)
 NAMES = ITEMS["item"].to_list()
 
@@ -151,8 +153,8 @@ def test_a_judge_is_asked_in_both_orders_once_and_every_text_sent_is_recorded(tm
     assert told == {(served.url, "j", "judge", 3, 102)}
     asked = [sum(len(message["content"]) for message in body["messages"]) for body in served.asked]
     assert sorted(sent["characters"].to_list()) == sorted(asked)
-    assert spent(at.lake, "replies", 3) == 16 * 102
-    assert spent(at.lake, "replies", 4) == 0
+    assert spent(at.lake, "replies", 3, ENDLESS).tokens == 16 * 102
+    assert spent(at.lake, "replies", 4, ENDLESS).tokens == 0
     assert scores(at, scorer, ITEMS, NEW, OLD).equals(found)
     assert len(served.asked) == 16
 
@@ -180,10 +182,10 @@ def test_a_reply_that_cannot_be_read_is_a_hole_and_asked_and_spent_again(tmp_pat
     served.reply = lambda number, body: completion("Both are fine.", (10, 3))
     at, scorer = desk(tmp_path), judging(served)
     assert scores(at, scorer, ITEMS, NEW, OLD)["score"].null_count() == 8
-    assert spent(at.lake, "replies", 3) == 16 * 13
+    assert spent(at.lake, "replies", 3, ENDLESS).tokens == 16 * 13
     served.reply = choosing(longer, tokens=(10, 1))
     assert scores(at, scorer, ITEMS, NEW, OLD)["score"].to_list() == [1.0] * 8
-    assert spent(at.lake, "replies", 3) == 16 * 24
+    assert spent(at.lake, "replies", 3, ENDLESS).tokens == 16 * 24
 
 
 def test_the_budget_stops_the_judge_in_a_sentence_and_what_was_judged_is_kept(
@@ -192,7 +194,7 @@ def test_the_budget_stops_the_judge_in_a_sentence_and_what_was_judged_is_kept(
     monkeypatch.setattr(scoring, "CHUNK", 2)
     served.reply = choosing(longer, tokens=(500, 1))
     scorer = judging(served)
-    with pytest.raises(Terminal, match=r"budget of tokens is reached.*saw `4,008 spent.*raise `tokens`"):
+    with pytest.raises(Terminal, match=r"budget of cycle 3 of replies is spent.*4,008 tokens.*raise tokens"):
         scores(desk(tmp_path, budget={"tokens": 4500}), scorer, ITEMS, NEW, OLD)
     assert len(served.asked) == 8
     richer = desk(tmp_path, budget={"tokens": 100_000})
@@ -207,7 +209,7 @@ def test_what_was_sent_is_written_down_even_when_the_endpoint_fails(tmp_path: Pa
         scores(at, judging(served), ITEMS, NEW, OLD)
     sent = at.lake.read("sendings")
     assert len(sent) == 16 >= len(served.asked) > 0
-    assert spent(at.lake, "replies", 3) == sum(count // CHARACTERS for count in sent["characters"])
+    assert spent(at.lake, "replies", 3, ENDLESS).tokens == sum(count // A_TOKEN for count in sent["characters"])
     assert kept(at).is_empty()
 
 

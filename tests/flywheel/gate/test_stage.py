@@ -2,13 +2,14 @@
 
 import json
 from datetime import UTC, datetime
+from math import pi
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 import pytest
 
-from flywheel import process
+from flywheel import process, signals
 from flywheel.errors import BrokenInvariant
 from flywheel.gate import capability, stage
 from flywheel.gate.asking import decoding, keep_answers
@@ -17,10 +18,11 @@ from flywheel.gate.sendings import Desk
 from flywheel.gate.stage import Run
 from flywheel.gate.verdict import Judged
 from flywheel.lake import Lake
-from flywheel.settings import Gate
+from flywheel.settings import Endpoint, Gate, Scorer
 from flywheel.tables import Checkpoints, Datasets
 from tests.flywheel.gate.workbench import eval_items, model, verdict
-from tests.product import read
+from tests.flywheel.registry.test_conclude import a_model
+from tests.product import answer, read, take
 
 ITEMS = eval_items()
 
@@ -51,7 +53,7 @@ def trained(lake: Lake, fingerprint: str, cycle: int = 1) -> None:
     named = {"workload": "replies", "cycle": cycle, "dataset": f"d{cycle}", "eval_set": "e1"}
     counts = {name: 0 for name, column in Datasets.create_empty().schema.items() if column == pl.Int64}
     dataset = {**counts, **named, "cutoff": datetime(2026, 1, 5, tzinfo=UTC)}
-    empty: dict[str, object] = dict.fromkeys(Checkpoints.columns())
+    empty: dict[str, Any] = dict.fromkeys(Checkpoints.columns())
     checkpoint = {**empty, **named, "start": "base", "folder": "x", "fingerprint": fingerprint}
     checkpoint |= {"metrics": "{}", "history": "[]", "seconds": 1.0}
     for table, row in (("datasets", dataset), ("checkpoints", checkpoint)):
@@ -96,12 +98,45 @@ def test_a_look_stays_in_the_ledger_when_its_verdict_was_never_written(tmp_path:
     assert len(lake.read("looks")) == 1
 
 
+@pytest.mark.parametrize("changed", [{"max_new_tokens": 32}, {"primary": "checks"}])
+def test_asking_or_scoring_otherwise_until_it_wins_is_another_look(tmp_path: Path, changed: dict[str, Any]) -> None:
+    """The same two models on the same items: but what is compared has another result, and so another chance to win."""
+    lake = lake_with(tmp_path, old=0.6, new=0.6)
+    trained(lake, "new")
+    scorers = (Scorer(name="checks", kind="checks"),)
+    assert verdict(judged(lake, gate=Gate(scorers=scorers).model_dump()))["look"] == 1
+    again = Gate(**changed, scorers=scorers)
+    for name, chance in (("old", 0.6), ("new", 0.75)):
+        row = {"workload": "replies", "cycle": 1, "model": name, "decoding": decoding(again)}
+        keep_answers(lake, row, [{"item": i, "text": text} for i, text in model(ITEMS, right=chance, seed=8).items()])
+    told = verdict(judged(lake, gate=again.model_dump()))
+    assert told["look"] == 2
+    assert json.loads(told["details"])["spent"]["alpha"] == pytest.approx(0.025 * 6 / (pi * 2) ** 2)
+    assert broken(lake.read("looks"), lake.read("verdicts"), workload="replies") == []
+
+
 def test_items_of_two_eval_sets_are_never_judged_together(tmp_path: Path) -> None:
     lake = lake_with(tmp_path, old=0.6, new=0.75)
     trained(lake, "new")
     lake.overwrite("eval_items", pl.concat([ITEMS, eval_items(2, 2, eval_set="e2")]))
     with pytest.raises(BrokenInvariant, match="one eval set"):
         judged(lake)
+    assert lake.read("looks").is_empty()
+
+
+@pytest.mark.parametrize("role", ["eval", "sealed"])
+def test_items_that_came_after_the_dataset_are_not_judged_on(tmp_path: Path, role: str) -> None:
+    """Nobody kept the dataset away from them; no look is spent."""
+    lake = lake_with(tmp_path, old=0.6, new=0.75)
+    trained(lake, "new")
+    later = pl.lit(datetime(2026, 1, 6, tzinfo=UTC), ITEMS.schema["since"])
+    if role == "eval":
+        lake.overwrite("eval_items", ITEMS.with_columns(since=pl.when(item="i0007").then(later).otherwise("since")))
+    else:
+        lake.overwrite("eval_items", pl.concat([ITEMS, sealed().with_columns(since=later)]))
+    told = verdict(judged(lake))
+    assert (told["verdict"], told["look"]) == ("hold", 0)
+    assert f"{1 if role == 'eval' else 300} items of the frozen sets came after the dataset" in told["reason"]
     assert lake.read("looks").is_empty()
 
 
@@ -131,6 +166,76 @@ def test_only_a_winner_opens_the_sealed_set_and_it_must_agree(tmp_path: Path, ri
     told = verdict(judged(lake, run))
     assert (told["verdict"], sorted(asked)) == (ended, ["new", "old"])
     assert ("agrees" in told["reasons"][-1]) == (ended == "promote")
+
+
+def test_sealed_items_that_hold_no_preference_are_no_holes(tmp_path: Path) -> None:
+    """Of a third of them nobody changed a word: the scorer that decides has nothing to say of those."""
+    hidden = sealed().with_columns(pl.format("sealed-{}", "answer").alias("answer"))
+    lake, everything = lake_with(tmp_path, old=0.6, new=0.75), pl.concat([ITEMS, hidden])
+    lake.overwrite("eval_items", everything)
+    trained(lake, "new")
+    answers, sent = everything["answer"].to_list(), everything["reference"].to_list()
+    right = dict(everything.select("item", "reference").iter_rows())
+    said = [text if number % 3 == 0 else "something else" for number, text in enumerate(sent)]
+    take(tmp_path, [answer(id, workload="replies", text=text) for id, text in zip(answers, said, strict=True)])
+    signals.catch_up(lake, read(tmp_path, workloads={"replies": {"base_model": "none"}}))
+
+    def run(stage: str, folder: Path, job: dict[str, Any]) -> dict[str, Any]:
+        """Stands for the process that loads a model: `new` finds all that was sent the likelier, `old` nine in ten."""
+        if job["work"] == "answers":
+            keep_answers(
+                lake, job["row"], [{"item": each["item"], "text": right[each["item"]]} for each in job["items"]]
+            )
+            return {}
+        new = Path(job["model"]).name == "new"
+        return {"told": {each["item"]: [-1.0, -2.0 if new or n % 5 else 0.0] for n, each in enumerate(job["items"])}}
+
+    gate = {"primary": "preference", "scorers": [{"name": "preference", "kind": "preference"}]}
+    told = verdict(judged(lake, run, gate=gate))
+    assert told["items"] == 200
+    assert json.loads(told["details"])["sealed"]["holes"] == 0
+    assert "agrees" in told["reasons"][-1]
+
+
+def test_a_scorer_that_has_nothing_to_say_of_any_item_holds(tmp_path: Path) -> None:
+    """Nobody changed a word of any answer that was logged."""
+    lake = lake_with(tmp_path, old=0.6, new=0.75)
+    trained(lake, "new")
+    gate = {"primary": "preference", "scorers": [{"name": "preference", "kind": "preference"}]}
+    told = verdict(judged(lake, gate=gate))
+    assert (told["verdict"], told["look"]) == ("hold", 0)
+    assert "300 of 300 items lack a score" in told["reason"]
+
+
+def test_a_judge_that_nobody_calibrated_may_not_guard(tmp_path: Path) -> None:
+    """It says of all that they are equally good, which would let everything pass."""
+    lake = lake_with(tmp_path, old=0.6, new=0.75)
+    trained(lake, "new")
+
+    def run(stage: str, folder: Path, job: dict[str, Any]) -> dict[str, Any]:
+        return {"replies": ["TIE"] * len(job["prompts"])}
+
+    guard = {"name": "tone", "kind": "judge", "model": str(a_model(tmp_path / "judge", 0.0)), "margin": 0.05}
+    told = verdict(judged(lake, run, gate={"scorers": [guard]}))
+    assert told["verdict"] == "hold"
+    assert "guard tone cannot be trusted" in told["reason"]
+
+
+@pytest.mark.parametrize(("hosted", "ended"), [(("old", "new"), "promote"), (("old",), "hold")])
+def test_seconds_of_an_endpoint_and_of_this_machine_are_not_compared(
+    tmp_path: Path, hosted: tuple[str, ...], ended: str
+) -> None:
+    lake = lake_with(tmp_path, old=0.6, new=0.75)
+    trained(lake, "new")
+    timed = lake.read("answers").with_columns(seconds=0.5)
+    lake.overwrite("answers", timed)
+    for name in hosted:
+        folder = lake.home / "models" / name
+        folder.mkdir(parents=True)
+        (folder / "endpoint.json").write_text(Endpoint(url="http://127.0.0.1:1/v1", model=name).model_dump_json())
+    told = verdict(judged(lake, gate={"scorers": [{"name": "speed", "kind": "latency", "margin": 0.1}]}))
+    assert told["verdict"] == ended
+    assert ("guard speed cannot be trusted" in told["reason"]) == (ended == "hold")
 
 
 def test_who_did_not_win_opens_nothing(tmp_path: Path) -> None:

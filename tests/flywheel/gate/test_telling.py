@@ -17,6 +17,7 @@ from flywheel.gate import report, routes, telling
 from flywheel.gate.asking import decoding
 from flywheel.lake import Lake
 from flywheel.settings import Endpoint, Gate, Policy, Scorer, Workload
+from flywheel.tables import EvalSets
 from tests.flywheel.gate.workbench import eval_items, model
 
 ROOT = Path(__file__).parents[3]
@@ -51,8 +52,8 @@ def answer(lake: Lake, name: str, texts: dict[str, str]) -> None:
 def lake(tmp_path: Path) -> Lake:
     """Cycle 3 held a candidate; half of what the champion says in the shop is of no use."""
     made = Lake(tmp_path)
-    sealed = ITEMS.head(1).with_columns(role=pl.lit("sealed"), item=pl.lit("sealed-0"))
-    made.replace("eval_items", pl.concat([ITEMS, sealed.cast(dict(ITEMS.schema))]), {"workload": ["replies"]})
+    sealed = ITEMS.head(1).with_columns(role=pl.lit("sealed", ITEMS.schema["role"]), item=pl.lit("sealed-0"))
+    made.replace("eval_items", pl.concat([ITEMS, sealed]), {"workload": ["replies"]})
     in_shop = set(ITEMS.filter(slice="shop")["item"])
     answer(made, "new", model(ITEMS, right=0.99))
     answer(made, "old", {item: "no" if item in in_shop and int(item[1:]) % 2 else said for item, said in SENT.items()})
@@ -76,7 +77,6 @@ def test_a_page_is_told_from_the_tables(lake: Lake) -> None:
     told = telling.told(lake, "replies", RULES)
     assert (len(told.items), len(told.pairs), len(told.candidate)) == (300, 300, 300)
     assert told.counts["better"] + told.counts["worse"] + told.counts["same"] == 300
-    assert told.details["costs"]["none"]["items"] == 300
     assert "replies, cycle 3" in report.page(told)
 
 
@@ -133,6 +133,53 @@ def test_a_champion_that_was_never_asked_has_no_routes(lake: Lake) -> None:
         telling.routes(lake, "replies", RULES, champion="unknown", made=NOON)
 
 
+def rotated(lake: Lake) -> None:
+    """The next cycle's set stands: ten items retired, ten fresh ones came."""
+    now, left = ITEMS[10:], ITEMS[:10].with_columns(role=pl.lit("retired", ITEMS.schema["role"]))
+    fresh = ITEMS[:10].with_columns(pl.format("fresh-{}", pl.col("item")).alias("item"))
+    stand = pl.concat([now, fresh]).with_columns(eval_set=pl.lit("e2"))
+    lake.replace("eval_items", pl.concat([stand, left]), {"workload": ["replies"]})
+    for number, (name, items) in enumerate([("e1", ITEMS), ("e2", stand)], start=1):
+        told = dict.fromkeys(EvalSets.columns()) | {"workload": "replies", "role": "eval", "version": number}
+        told |= {"eval_set": name, "items": items["item"].to_list(), "cutoff": NOON, "why": "", "checks": "[]"}
+        told |= {"strata": "{}", "added": [], "retired": [], "forgotten": []}
+        row = pl.DataFrame([told], schema=dict(EvalSets.create_empty().schema))
+        lake.replace("eval_sets", row, {"workload": ["replies"], "role": ["eval"], "version": [number]})
+
+
+def test_a_verdict_is_told_on_its_own_items_when_the_next_set_stands(lake: Lake) -> None:
+    before, served = telling.told(lake, "replies", RULES), route(lake)
+    rotated(lake)
+    after = telling.told(lake, "replies", RULES)
+    assert after.pairs.equals(before.pairs)
+    assert report.page(after) == report.page(before)
+    assert route(lake) == served
+
+
+def test_where_no_item_of_a_verdict_is_left_that_is_a_sentence(lake: Lake) -> None:
+    lake.replace("eval_items", ITEMS.clear(), {"workload": ["replies"]})
+    with pytest.raises(BadInput, match="no item is left"):
+        telling.told(lake, "replies", RULES)
+
+
+def route(lake: Lake, champion: str = "old") -> dict[str, Any]:
+    return telling.routes(lake, "replies", RULES, champion=champion, made=NOON)
+
+
+def test_a_champion_that_was_asked_of_a_part_only_has_no_routes(lake: Lake) -> None:
+    """A version a person went back to: that nobody asked it of the new items is no fault of its answers."""
+    answer(lake, "older", dict(list(SENT.items())[:280]))
+    with pytest.raises(BadInput, match="280 of 300 items"):
+        route(lake, "older")
+
+
+def test_the_routes_follow_the_champion(lake: Lake) -> None:
+    telling.rerouted(lake, "replies", RULES, champion="old")
+    out = telling.rerouted(lake, "replies", RULES, champion="new")
+    assert out == routes.path(lake.home, "replies")
+    assert json.loads(out.read_text())["default"]["model"] == "new"
+
+
 def flywheel(home: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     (home / "flywheel.toml").write_text(SETTINGS)
     own = {"FLYWHEEL_HOME": str(home), "FLYWHEEL_SETTINGS": str(home / "flywheel.toml")}
@@ -141,13 +188,13 @@ def flywheel(home: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_the_command_writes_the_page_and_says_where(lake: Lake) -> None:
-    ended = flywheel(lake.home, "gate-report", "replies", "--json")
+    ended = flywheel(lake.home, "gate", "report", "replies", "--json")
     assert ended.returncode == 0, ended.stderr
     told = json.loads(ended.stdout)
     assert (told["verdict"], told["cycle"]) == ("hold", 3)
     assert Path(told["page"]) == report.path(lake.home, "replies", 3)
     assert "Hold" in Path(told["page"]).read_text()
-    missing = flywheel(lake.home, "gate-report", "replies", "--cycle", "9")
+    missing = flywheel(lake.home, "gate", "report", "replies", "--cycle", "9")
     assert (missing.returncode, "has no verdict of that cycle" in missing.stderr) == (2, True)
 
 

@@ -1,47 +1,29 @@
-"""What the gate tells people and products: the page of a verdict, and the routes."""
+"""What the gate tells products: which model serves which slice."""
 
 import json
-from datetime import UTC, datetime
-from typing import Annotated
 
 import typer
 from rich.table import Table
 
-from flywheel.cli.common import AsJson, Named, app, people, say, wheel
+from flywheel.cli.common import AsJson, Named, app, people, wheel
 from flywheel.errors import BadInput
 from flywheel.status import as_json
-
-
-@app.command(name="gate-report")
-def gate_report(
-    workload: Named,
-    cycle: Annotated[int | None, typer.Option(min=1, help="The cycle; none: the latest with a verdict.")] = None,
-    json_out: AsJson = False,
-) -> None:
-    """Write the page of a verdict: one HTML file, the verdict first, then why."""
-    from flywheel.gate import report, telling
-
-    read, lake = wheel()
-    told = telling.told(lake, workload, read.workload(workload), cycle=cycle)
-    page = report.written(read.home, told)
-    shown = {name: told.verdict[name] for name in ("workload", "cycle", "verdict", "reason")}
-    say(shown | {"page": str(page)}, json_out)
 
 
 @app.command()
 def route(workload: Named, json_out: AsJson = False) -> None:
     """Which model serves which slice: the cheapest that surely meets the bar; written as JSON for the product."""
-    from flywheel.gate import routes, telling
+    from flywheel.gate import telling
     from flywheel.registry import Registry
 
     read, lake = wheel()
     rules, champion = read.workload(workload), Registry(read.home).champion(workload)
     if champion is None:
         raise BadInput(f"{workload} has no champion yet", seen="none", do="judge a cycle of it first")
-    made = telling.routes(lake, workload, rules, champion=champion.fingerprint, made=datetime.now(UTC))
-    out = routes.write(read.home, made)
+    out = telling.rerouted(lake, workload, rules, champion=champion.fingerprint)
+    made = json.loads(out.read_text())
     if json_out:
-        typer.echo(as_json(json.loads(out.read_text()) | {"file": str(out)}))
+        typer.echo(as_json(made | {"file": str(out)}))
         return
     table = Table("slice", "model", "kind", "cost", "success", "n", "why", box=None, header_style="bold")
     for name, one in [*made["slices"].items(), ("any other", made["default"])]:
