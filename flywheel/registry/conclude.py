@@ -18,13 +18,14 @@ def conclude(
     """Act on the workload's latest verdict; doing it again changes nothing."""
     verdict = _latest(lake, "verdicts", workload)
     dataset = _of_cycle(lake, "datasets", verdict)
+    earlier = lake.read("cycles").filter(workload=workload, cycle=verdict["cycle"])["registered"]
     row = {
         "workload": workload,
         "cycle": verdict["cycle"],
         "cutoff": dataset["cutoff"],
         "outcome": verdict["verdict"],
         "reason": verdict["reason"],
-        "registered": None,
+        "registered": earlier.first(),  # judged anew and held, the version it made is there all the same
         "run": run,
     }
     note(registry, verdict, _of_cycle(lake, "checkpoints", verdict)["mlflow_run"])

@@ -113,6 +113,14 @@ def test_what_was_registered_in_time_is_not_void(won: Won) -> None:
     assert not void(won.lake, won.registry, "drafts")
 
 
+def test_a_cycle_that_is_judged_anew_and_held_still_names_the_version_it_registered(won: Won) -> None:
+    won.conclude()
+    held = won.lake.read("verdicts").with_columns(verdict=pl.lit("hold"), reason=pl.lit("items newer than the dataset"))
+    won.lake.replace("verdicts", held, {"workload": ["drafts"], "cycle": [1]})
+    ended = won.conclude()
+    assert (ended["outcome"], ended["registered"]) == ("hold", "2")
+
+
 def test_a_failure_is_kept_but_not_over_a_cycle_that_ended(won: Won) -> None:
     fail(won.lake, "drafts", "the loss became nan")
     assert won.lake.read("cycles").row(0, named=True)["reason"] == "the loss became nan"
