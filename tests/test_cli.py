@@ -134,6 +134,8 @@ def test_what_is_derived_can_be_read_and_labelled(tmp_path: Path) -> None:
     assert {row["failure"] for row in told(tmp_path, "failures", "drafts")["failures"]} == {"correction"}
     drawn = Path(told(tmp_path, "audit", "draw")["file"])
     drawn.write_text(drawn.read_text().replace('"label": null', '"label": false'))
+    again = flywheel(tmp_path, "audit", "draw")
+    assert (again.returncode, b"perhaps with labels" in again.stderr) == (2, True)
     told(tmp_path, "audit", "take", drawn)
     assert told(tmp_path, "derive")["days"] == 1
     (row,) = told(tmp_path, "show", "signals")["rows"]

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from flywheel.cli.common import AsJson, app, people, say, wheel
+from flywheel.cli.common import AsJson, app, drawn, people, say, wheel
 from flywheel.errors import BadInput
 from flywheel.status import as_json
 
@@ -29,9 +29,9 @@ def draw(
     read, lake = wheel()
     lines = signals.draw(lake, n, seed)
     path = out or read.home / "audit" / f"draw-{seed}.jsonl"
-    _write(path, "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines))
+    drawn(path, "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines))
     if html:
-        _write(path.with_suffix(".html"), signals.page(lines, path.name))
+        path.with_suffix(".html").write_text(signals.page(lines, path.name), encoding="utf-8")
     say({"drawn": len(lines), "file": str(path)} | ({"page": str(path.with_suffix(".html"))} if html else {}), json_out)
     if not json_out:
         people.print(f"{signals.HOW} Then: flywheel audit take {path}", markup=False, soft_wrap=True)
@@ -94,11 +94,3 @@ def show(json_out: AsJson = False) -> None:
         return
     changed = f"{told.error_before:.3f} before, {told.error_after:.3f} after"
     people.print(f"Expected calibration error, estimated from {told.labels} labels: {changed}.", highlight=False)
-
-
-def _write(path: Path, text: str) -> None:
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text)
-    except OSError as error:
-        raise BadInput(f"the draw cannot be written ({error.strerror})", seen=path, do="give another --out") from None

@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Annotated, Any
 
 import polars as pl
@@ -13,6 +14,7 @@ from rich.progress import Progress
 from rich.table import Table
 
 from flywheel import settings
+from flywheel.errors import BadInput
 from flywheel.lake import Lake
 from flywheel.status import as_json
 
@@ -59,3 +61,18 @@ def listed(found: pl.DataFrame, title: str, most: int = 50) -> Table:
     for row in found.head(most).iter_rows():
         table.add_row(*(escape(str(value)) for value in row))
     return table
+
+
+def drawn(path: Path, text: str) -> None:
+    """Write what people shall label; a file that is there already may hold their labels and stays as it is."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("x", encoding="utf-8") as file:
+            file.write(text)
+    except FileExistsError:
+        if path.read_text(encoding="utf-8") != text:
+            what = "the file is there already, perhaps with labels"
+            raise BadInput(what, seen=path, do="take it, or move it; --out names another") from None
+    except OSError as error:
+        what = f"the draw cannot be written ({error.strerror})"
+        raise BadInput(what, seen=path, do="give another --out") from None

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from flywheel.cli.common import AsJson, Named, app, people, say, wheel
+from flywheel.cli.common import AsJson, Named, app, drawn, people, say, wheel
 from flywheel.errors import BadInput
 
 review = typer.Typer(no_args_is_help=True, help="Doubtful records for a person to decide about: draw some, take them.")
@@ -28,15 +28,7 @@ def draw(
     lines = records.draw(lake, workload, read.workload(workload), n)
     text = "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines)
     path = out or read.home / "review" / f"{workload}-{hashlib.sha256(text.encode()).hexdigest()[:8]}.jsonl"
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open("x", encoding="utf-8") as file:  # a file that is there may hold labels
-            file.write(text)
-    except FileExistsError:
-        raise BadInput("the file is there already, perhaps with labels", seen=path, do="take it, or move it") from None
-    except OSError as error:
-        what = f"the draw cannot be written ({error.strerror})"
-        raise BadInput(what, seen=path, do="give another --out") from None
+    drawn(path, text)
     say({"drawn": len(lines), "file": str(path)}, json_out)
     if not json_out:
         people.print(f"{records.HOW} Then: flywheel review take {workload} {path}", markup=False, soft_wrap=True)

@@ -21,7 +21,7 @@ ALLOWED = '{"prompt": "...", "matches": "..."}'
 def items(path: Path) -> pl.DataFrame:
     """The items of a file, each known by its content."""
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        lines = path.read_text(encoding="utf-8").split("\n")  # a text may hold other line ends
     except (OSError, UnicodeDecodeError) as error:
         what, seen = "the capability file cannot be read", f"{path}: {error}"
         raise BadInput(what, seen=seen, do="mend gate.capability") from None
