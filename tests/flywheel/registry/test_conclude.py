@@ -1,63 +1,18 @@
 """The end of a cycle: a winner is promoted once, a rollback is never undone, a void verdict promotes nothing."""
 
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import NamedTuple
 
-import numpy as np
 import polars as pl
 import pytest
 from mlflow import MlflowClient
-from safetensors.numpy import save_file
 
-from flywheel.checkpoint import fingerprint
-from flywheel.lake import Lake
-from flywheel.registry import Registry, conclude, fail, observe, void
-from tests.product import answer, read, take
-
-CUTOFF = datetime(2026, 1, 11, tzinfo=UTC)
-
-
-class Won(NamedTuple):
-    """A state folder in which the candidate of cycle 1 has beaten the base."""
-
-    home: Path
-    lake: Lake
-    registry: Registry
-
-    def conclude(self, promotion: str = "auto") -> dict:
-        rules = read(self.home, workloads={"drafts": {"base_model": "{home}/base", "promotion": promotion}})
-        return conclude(self.lake, self.registry, "drafts", rules, run="run-1")
-
-
-def a_model(folder: Path, weight: float) -> Path:
-    folder.mkdir(parents=True)
-    save_file({"w": np.full(3, weight, dtype=np.float32)}, folder / "model.safetensors")
-    (folder / "config.json").write_text("{}")
-    return folder
+from flywheel.registry import fail, observe, void
+from tests.flywheel.registry.made import Won, a_model, a_win
 
 
 @pytest.fixture
 def won(tmp_path: Path) -> Won:
-    lake, registry = take(tmp_path, [answer("a")]), Registry(tmp_path)
-    base = registry.ensure_champion("drafts", a_model(tmp_path / "base", 0.0))
-    observe(lake, registry, ["drafts"])
-    winner = a_model(tmp_path / "winner", 1.0)
-    made = {"workload": ["drafts"], "cycle": [1], "dataset": ["d1"], "eval_set": ["e1"]}
-    counted = ("events", "pairs", "rankings", "labels", "demonstrations", "train_pairs", "train_demonstrations")
-    counted += ("trajectories",)
-    counts = {name: [9] for name in counted}
-    where = {"workload": ["drafts"], "cycle": [1]}
-    lake.replace("datasets", pl.DataFrame(made | counts | {"cutoff": [CUTOFF]}), where)
-    trained = {"start": ["x"], "folder": [str(winner)], "fingerprint": [fingerprint(winner)], "reason": [None]}
-    trained |= {"metrics": ["{}"], "history": ["[]"], "mlflow_run": [None], "seconds": [1.0]}
-    lake.replace("checkpoints", pl.DataFrame(made | trained), where)
-    verdict = {"candidate": [fingerprint(winner)], "champion": [base.fingerprint], "verdict": ["promote"]}
-    numbers = {"gain": [0.1], "low": [0.05], "high": [0.15], "level": [0.03], "items": [90], "users": [30], "look": [1]}
-    scores = {"candidate_score": [0.6], "champion_score": [0.5], "reason": ["better"]}
-    scores |= {"reasons": [["better"]], "n_needed": [None], "details": ["{}"]}
-    lake.replace("verdicts", pl.DataFrame(made | verdict | numbers | scores), where)
-    return Won(tmp_path, lake, registry)
+    return a_win(tmp_path)
 
 
 def move_alias(won: Won, version: str) -> None:
