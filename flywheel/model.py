@@ -30,9 +30,6 @@ class Decoding:
     max_new_tokens: int = 64
     seed: int = 0
 
-    def name(self) -> str:
-        return f"t{self.temperature:g}-n{self.max_new_tokens}-s{self.seed}"
-
 
 class Answer(NamedTuple):
     """What a model said, and what it took: tokens with the one that ends it, and its own share of the batch's time."""

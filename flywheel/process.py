@@ -18,6 +18,8 @@ from flywheel.errors import FlywheelError, Terminal, TrainingFailed, Transient
 
 Job = dict[str, Any]
 Result = dict[str, Any]
+Run = Callable[[str, Path, Job], Result]
+"""Runs `python -m flywheel.<stage> FOLDER`, here and now or through Dagster."""
 ERRORS = {kind.__name__: kind for kind in (Terminal, TrainingFailed, Transient)}
 
 

@@ -13,13 +13,12 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
-from math import inf
 from pathlib import Path
 from statistics import median
 from typing import Any
 
 from benchmarks.datasets.peers import ITEMS, PLANTED
+from benchmarks.told import promise, spread, tell
 from flywheel.settings import REPOSITORY
 
 MIN_DATASKETCH, MIN_RENSA, MAX_GB, MIN_EXACT, MIN_NEAR, MAX_CLEAN = 10, 0.8, 4, 1, 0.95, 0.001
@@ -80,20 +79,6 @@ def turn(name: str, folder: Path, count: int) -> Turn:
     told = json.loads(ended.stdout.splitlines()[-1])
     tell(f"{name:14} {told['seconds']:8.1f} s  {told['cpu']:8.1f} s of cores  {told['megabytes'] / 1024:5.2f} GB")
     return told
-
-
-def spread(ratios: Sequence[float]) -> str:
-    return f"{min(ratios):.2f} to {max(ratios):.2f}, n = {len(ratios)}"
-
-
-def promise(what: str, seen: float, *, at_least: float = 0, at_most: float = inf) -> None:
-    target = f">= {at_least:g}" if at_least else f"<= {at_most:g}"
-    tell(f"{what:64} {seen:8.3f}  target {target:8} {'met' if at_least <= seen <= at_most else 'MISSED'}")
-
-
-def tell(line: str = "") -> None:
-    sys.stdout.write(line + "\n")
-    sys.stdout.flush()
 
 
 if __name__ == "__main__":

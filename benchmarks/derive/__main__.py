@@ -15,12 +15,12 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from math import inf
 from pathlib import Path
 from statistics import median
 from typing import Any, NamedTuple
 
 from benchmarks.derive import log
+from benchmarks.told import promise, spread, tell
 from flywheel.settings import REPOSITORY
 
 MAX_GB, MAX_GROWTH, MAX_WINDOW, MIN_POLARS, MIN_PANDAS, MAX_DAY = 4, 1.25, 8, 1.5, 10, 0.03
@@ -113,20 +113,6 @@ def turn(name: str, home: Path) -> Turn:
     told = json.loads(ended.stdout.splitlines()[-1])
     tell(f"{name:8} {told['seconds']:8.1f} s  {told['cpu']:8.1f} s of cores  {told['megabytes'] / 1024:5.2f} GB")
     return Turn(told["seconds"], told["megabytes"], told["found"])
-
-
-def spread(ratios: list[float]) -> str:
-    return f"{min(ratios):.2f} to {max(ratios):.2f}, n = {len(ratios)}"
-
-
-def promise(what: str, seen: float, *, at_least: float = 0, at_most: float = inf) -> None:
-    target = f">= {at_least:g}" if at_least else f"<= {at_most:g}"
-    tell(f"{what:72} {seen:8.3f}  target {target:8} {'met' if at_least <= seen <= at_most else 'MISSED'}")
-
-
-def tell(line: str = "") -> None:
-    sys.stdout.write(line + "\n")
-    sys.stdout.flush()
 
 
 if __name__ == "__main__":

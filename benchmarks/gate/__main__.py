@@ -18,6 +18,7 @@ import time
 from pathlib import Path
 
 from benchmarks.gate.simulations import table
+from benchmarks.told import tell
 from flywheel.settings import REPOSITORY
 
 MAX_SECONDS, MAX_GB = 10, 1.0
@@ -74,11 +75,6 @@ def compared(champion: Path, candidate: Path) -> tuple[float, float, float]:
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     used = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
     return seconds, used, after.ru_maxrss / 1e6
-
-
-def tell(line: str) -> None:
-    sys.stdout.write(line + "\n")
-    sys.stdout.flush()
 
 
 if __name__ == "__main__":

@@ -9,19 +9,19 @@ is busy with other work, the ratio of processor seconds says more than that of t
 
 import argparse
 import os
-import sys
 import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
 from statistics import median
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
 import transformers
 from transformers import LogitsProcessorList
 
 from benchmarks.generate.scene import ANSWER, MOST, PROMPT, SPREAD, Ends, Scene, Size, scene
+from benchmarks.told import tell
 from flywheel.model import decoded, load_model, load_tokenizer, stop_tokens
 
 AT_LEAST = 1.5
@@ -131,10 +131,6 @@ def timed(contestant: Callable[[int], Said], batch: int) -> Turn:
 def ratio(theirs: list[Turn], ours: list[Turn], what: str) -> str:
     found = sorted(getattr(a, what) / getattr(b, what) for a, b in zip(theirs, ours, strict=True))
     return f"{median(found):.2f} ({found[0]:.2f} to {found[-1]:.2f}, n = {len(found)})"
-
-
-def tell(line: str) -> Any:
-    return sys.stdout.write(line + "\n") and sys.stdout.flush()
 
 
 if __name__ == "__main__":

@@ -10,7 +10,6 @@ three times with `--quick`.
 
 import argparse
 import os
-import sys
 import tempfile
 import time
 from math import inf
@@ -20,6 +19,7 @@ from typing import NamedTuple
 
 from benchmarks.ingest.log import Log, Planted, head, write, write_all
 from benchmarks.ingest.measure import Turn, measure
+from benchmarks.told import promise, tell
 
 
 class Peer(NamedTuple):
@@ -121,16 +121,6 @@ def described(log: Log, began: float) -> str:
     told = f"{planted.bytes / 1e6:.0f} MB in {planted.records:,} records, {planted.accepted:,} to be accepted, "
     told += f"{planted.repeated:,} repeated, {planted.broken:,} broken, {planted.personal:,} with personal data"
     return f"{told}; written in {seconds:.0f} s"
-
-
-def promise(what: str, seen: float, *, at_least: float = 0, at_most: float = inf) -> None:
-    target = f">= {at_least:g}" if at_least else f"<= {at_most:g}"
-    tell(f"{what:72} {seen:8.2f}  target {target:8} {'met' if at_least <= seen <= at_most else 'MISSED'}")
-
-
-def tell(line: str = "") -> None:
-    sys.stdout.write(line + "\n")
-    sys.stdout.flush()
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ in a file as they come (`kept`); they are taken over here after it ended, howeve
 """
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +16,9 @@ from flywheel.gate.kept import Kept
 from flywheel.gate.sendings import spent
 from flywheel.gate.spending import Spending, counted
 from flywheel.lake import Lake
-from flywheel.process import Job, Result
+from flywheel.process import Job, Run
 from flywheel.settings import Budget, Endpoint, Gate
 from flywheel.tables import Answers, Sendings
-
-Run = Callable[[str, Path, Job], Result]
-"""Runs `python -m flywheel.<stage> FOLDER`, here and now or through Dagster."""
 
 
 def ask(

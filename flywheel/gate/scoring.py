@@ -7,7 +7,7 @@ people to see, and asked again the next time. What a score means belongs in `fly
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,7 @@ from flywheel.gate.calibration import Calibration, calibrate, labels, too_weak
 from flywheel.gate.scorers import checks, cost, judge, latency, local, preference, python, refusal, reward, sent
 from flywheel.gate.scorers.rows import ANSWERS, SCHEMA, Hole, answered, rows
 from flywheel.gate.sendings import Desk, afford, record
-from flywheel.process import Job, Result
+from flywheel.process import Run
 from flywheel.settings import REPOSITORY, Scorer
 
 SENT = Scorer(name="sent", kind="sent")
@@ -30,9 +30,6 @@ VERSION = 1
 """Raise it when a scorer reads the same texts otherwise."""
 CHUNK = 32
 """Items a judge is asked of before what it said is kept."""
-
-Run = Callable[[str, Path, Job], Result]
-"""Runs `python -m flywheel.<stage> FOLDER`, here and now or through Dagster."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,7 +6,6 @@ is written last. How a verdict is found belongs in `verdict`.
 """
 
 import json
-from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -27,13 +26,10 @@ from flywheel.gate.scoring import SENT, Contender, may_not_decide, scores
 from flywheel.gate.sendings import Desk
 from flywheel.gate.verdict import Judged, confirmed, judge, look_at
 from flywheel.lake import Lake
-from flywheel.process import Job, Result
+from flywheel.process import Run
 from flywheel.settings import REPOSITORY, Endpoint, Scorer
 
-__all__ = ["Bench", "Run", "ask", "contestants", "current_cycle", "judge_cycle"]
-
-Run = Callable[[str, Path, Job], Result]
-"""Runs `python -m flywheel.<stage> FOLDER`, here and now or through Dagster."""
+__all__ = ["Bench", "ask", "contestants", "current_cycle", "judge_cycle"]
 
 
 def contestants(lake: Lake, workload: str, champion: str, champion_folder: Path) -> dict[str, Path]:

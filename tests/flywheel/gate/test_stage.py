@@ -15,7 +15,6 @@ from flywheel.gate import capability, stage
 from flywheel.gate.asking import decoding, keep_answers
 from flywheel.gate.ledger import broken, budget_left
 from flywheel.gate.sendings import Desk
-from flywheel.gate.stage import Run
 from flywheel.gate.verdict import Judged
 from flywheel.lake import Lake
 from flywheel.settings import Endpoint, Gate, Scorer
@@ -38,7 +37,7 @@ def lake_with(folder: Path, **right: float) -> Lake:
     return lake
 
 
-def judged(lake: Lake, run: Run = process.run, **rules: Any) -> Judged:
+def judged(lake: Lake, run: process.Run = process.run, **rules: Any) -> Judged:
     """The cycle's verdict, against the champion `old`; the models lie nowhere, so only `run` can ask them."""
     workloads = {"replies": {"base_model": "none", **rules}}
     desk = Desk(lake=lake, settings=read(lake.home, workloads=workloads), workload="replies", cycle=1)
