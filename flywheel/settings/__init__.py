@@ -17,7 +17,19 @@ from flywheel.settings.base import Frozen, Name, Share
 from flywheel.settings.curation import Curation
 from flywheel.settings.ingest import Columns, Format, Source
 from flywheel.settings.signals import Classifier, OwnSignal, Records, Signals, Slice
-from flywheel.settings.workload import Check, Endpoint, Gate, Policy, Prices, Recipe, Scorer, Step, Workload
+from flywheel.settings.workload import (
+    Check,
+    Endpoint,
+    Gate,
+    Lora,
+    Policy,
+    Prices,
+    Recipe,
+    Scorer,
+    Step,
+    Watching,
+    Workload,
+)
 
 __all__ = [
     "REPOSITORY",
@@ -30,6 +42,7 @@ __all__ = [
     "Format",
     "Frozen",
     "Gate",
+    "Lora",
     "Name",
     "OwnSignal",
     "Policy",
@@ -43,6 +56,7 @@ __all__ = [
     "Slice",
     "Source",
     "Step",
+    "Watching",
     "Workload",
     "home",
     "load",
@@ -61,6 +75,8 @@ class Budget(Frozen):
 
     gpu_minutes: Annotated[float, Field(gt=0)] = 240
     """Of generating and scoring on this machine."""
+    training_minutes: Annotated[float, Field(gt=0)] = 720
+    """Of one training, on whatever it trains on; a run that would take longer does not start."""
     tokens: Annotated[int, Field(gt=0)] = 5_000_000
     """Asked of and answered by endpoints, judges included."""
 

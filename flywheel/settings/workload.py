@@ -34,19 +34,62 @@ class Step(Frozen):
     """Records per optimizer step."""
 
 
-class Recipe(Frozen):
-    """SFT on demonstrations, then DPO on pairs from that checkpoint."""
+class Lora(Frozen):
+    """Small matrices beside the frozen weights learn in their place, and are merged into them at the end."""
 
+    rank: Annotated[int, Field(gt=0)] = 16
+    """Width of the matrices."""
+    alpha: Annotated[float, Field(gt=0)] = 32
+    """Their scale is alpha / rank."""
+    dropout: Share = 0.0
+    """Of their input, while training."""
+
+
+class Watching(Frozen):
+    """When a run is stopped because it goes wrong; a rule that is set to nothing is off."""
+
+    displaced: Share | None = 0.1
+    """Chosen answers lose this share of their log-probability at the start while margins rise."""
+    longer: Annotated[float, Field(gt=1)] | None = 1.2
+    """Answers to development prompts grow to this many times their length at the start."""
+    leap: Share | None = 0.95
+    """The share of development pairs told right is above this after a tenth of the steps: a leak, most likely."""
+    entropy: Share | None = 0.3
+    """The entropy of the next token falls below this share of what it was at the start."""
+
+
+class Recipe(Frozen):
+    """What training does, phase by phase, each from where the one before it ended."""
+
+    phases: tuple[Literal["sft", "dpo", "kto"], ...] | None = None
+    """Which phases run; left out, the data decides."""
     sft: Step = Step(learning_rate=2e-5)
     """Supervised fine-tuning; its defaults suit a hub model."""
     dpo: Step = Step(learning_rate=1e-6)
     """Direct preference optimisation; its defaults suit a hub model."""
+    kto: Step = Step(learning_rate=1e-6)
+    """Kahneman-Tversky optimisation, from single opinions; its defaults suit a hub model."""
+    reward: Step = Step(learning_rate=1e-4)
+    """A reward model, which the gate can score with (`flywheel train --reward`); its defaults suit a hub model."""
     beta: Annotated[float, Field(gt=0)] = 0.1
-    """How strongly DPO is held to where it started."""
+    """How strongly DPO and KTO are held to where they started."""
+    sft_share: Annotated[float, Field(ge=0)] = 0.1
+    """How much of SFT's loss, on answers that people wrote, goes into DPO's."""
+    lora: Lora | None = None
+    """Left out, all weights learn."""
+    replay: str = ""
+    """A JSONL file of conversations (`messages`) mixed into SFT against forgetting; `{home}` stands for the state
+    folder."""
+    replay_share: Share = 0.1
+    """How much of SFT's rows they are."""
     max_length: Annotated[int, Field(gt=0)] = 1024
     """Records with more tokens are left out and counted."""
     min_records: Annotated[int, Field(ge=1)] = 50
-    """With fewer training pairs and demonstrations together nothing is trained."""
+    """With fewer training records nothing is trained."""
+    save_minutes: Annotated[float, Field(ge=0)] = 5
+    """A run that is killed loses no more than this; 0 saves after every step."""
+    watching: Watching = Watching()
+    """When a run is stopped because it goes wrong."""
     seed: int = 0
     """Fixes order and initial state."""
 
