@@ -21,10 +21,10 @@ TOPICS = ("the invoice", "a parcel", "my order", "the refund", "a delay")
 
 def build(folder: Path, *, template: str = TEMPLATE, seed: int = 0) -> Path:
     """A checkpoint folder that knows nothing; `seed` gives another one."""
-    tokenizer = _tokenizer(template)
+    made = tokenizer(template)
     torch.manual_seed(seed)
     config = LlamaConfig(
-        vocab_size=len(tokenizer),
+        vocab_size=len(made),
         hidden_size=64,
         intermediate_size=128,
         num_hidden_layers=2,
@@ -33,11 +33,11 @@ def build(folder: Path, *, template: str = TEMPLATE, seed: int = 0) -> Path:
         max_position_embeddings=512,
         tie_word_embeddings=True,
         bos_token_id=None,
-        eos_token_id=tokenizer.eos_token_id,
-        pad_token_id=tokenizer.pad_token_id,
+        eos_token_id=made.eos_token_id,
+        pad_token_id=made.pad_token_id,
     )
     LlamaForCausalLM(config).save_pretrained(folder)
-    tokenizer.save_pretrained(folder)
+    made.save_pretrained(folder)
     return folder
 
 
@@ -74,7 +74,8 @@ def dataset_rows(kind: str, split: str, indexes: Iterable[int], **changed: Any) 
     )
 
 
-def _tokenizer(template: str) -> PreTrainedTokenizerFast:
+def tokenizer(template: str) -> PreTrainedTokenizerFast:
+    """Bytes, a few words, and the special tokens of `TEMPLATE`."""
     byte_level = Tokenizer(models.BPE())
     byte_level.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     byte_level.decoder = decoders.ByteLevel()
