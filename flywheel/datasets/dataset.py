@@ -55,14 +55,14 @@ def cut(lake: Lake, workload: str, rules: Workload) -> Cut:
         reviews = lake.read("reviews").filter(pl.col("workload") == workload)
         told = records | {kind: reviewed(records[kind], reviews) for kind in ("pairs", "demonstrations")}
         curated = curate(candidates(lake, told, held, workload, rules), held, rules)
-        rows = training_rows(curated.kept, held)
-        name = rows["dataset"][0] if len(rows) else "empty"
-        opinions = labels(curated.kept).with_columns(dataset=pl.lit(name))
+        rows, opinions = training_rows(curated.kept), labels(curated.kept)
+        name = _name(rows, opinions, held)
+        rows, opinions = (frame.with_columns(dataset=pl.lit(name)) for frame in (rows, opinions))
         if any(found := leaks(pl.concat([rows.select(WALLED), opinions.select(WALLED)]), held)):
             raise BrokenInvariant(
                 f"the dataset of {workload} knows its eval set", seen=found, do="report it; train nothing on it"
             )
-        training = rows.filter(pl.col("split") == "train")
+        training, verdicts = (frame.filter(pl.col("split") == "train") for frame in (rows, opinions))
         dataset = pl.DataFrame({
             "workload": workload,
             "cycle": _cycle(lake.read("datasets"), workload, cutoff),
@@ -73,24 +73,25 @@ def cut(lake: Lake, workload: str, rules: Workload) -> Cut:
             **{kind: len(frame) for kind, frame in records.items()},
             "train_pairs": len(training.filter(pl.col("kind") == "pair")),
             "train_demonstrations": len(training.filter(pl.col("kind") == "demonstration")),
+            "train_labels": len(verdicts),
+            "train_desirable": verdicts["desirable"].sum(),
             "trajectories": sum(int(records[kind]["trajectory"].sum()) for kind in ("pairs", "demonstrations")),
         })  # fmt: skip
         _keep(lake, curated, workload, dataset["cycle"][0])
         if len(rows):
-            lake.replace("dataset_rows", rows, {"workload": [workload], "dataset": [rows["dataset"][0]]})
+            lake.replace("dataset_rows", rows, {"workload": [workload], "dataset": [name]})
         lake.replace("dataset_labels", opinions, {"workload": [workload], "dataset": [name]})
         lake.replace("datasets", dataset, {"workload": [workload], "cycle": [dataset["cycle"][0]]})
     return Cut(dataset, rows, items)
 
 
-def training_rows(kept: pl.DataFrame, items: pl.DataFrame) -> pl.DataFrame:
+def training_rows(kept: pl.DataFrame) -> pl.DataFrame:
     """The pairs and demonstrations that curation kept."""
-    rows = kept.filter(pl.col("kind") != "label").select(*SHARED, "weight", "rule", "event_ids").sort("record")
-    return rows.with_columns(dataset=pl.lit(_name(rows, items)))
+    return kept.filter(pl.col("kind") != "label").select(*SHARED, "weight", "rule", "event_ids").sort("record")
 
 
 def labels(kept: pl.DataFrame) -> pl.DataFrame:
-    """The opinions on one answer that curation kept: for other tools, nothing here trains on them yet."""
+    """The opinions on one answer that curation kept."""
     found = kept.filter(pl.col("kind") == "label").rename({"chosen": "response"}).sort("record")
     return found.select(LABELLED)
 
@@ -123,9 +124,15 @@ def _cycle(datasets: pl.DataFrame, workload: str, cutoff: datetime) -> int:
     return 1 + len(datasets.filter((pl.col("workload") == workload) & (pl.col("cutoff") < cutoff)))
 
 
-def _name(rows: pl.DataFrame, items: pl.DataFrame) -> str:
-    """The hash of all that a row says, and of the sets it was kept away from."""
+def _name(rows: pl.DataFrame, opinions: pl.DataFrame, items: pl.DataFrame) -> str:
+    """The hash of all that a row and an opinion say, and of the sets they were kept away from."""
+    if not (len(rows) or len(opinions)):
+        return "empty"
     digest = hashlib.sha256(json.dumps(sorted(items["eval_set"].unique())).encode())
-    for row in rows.select("record", "kind", "split", "prompt", "chosen", "rejected", "weight").iter_rows():
-        digest.update(json.dumps(row).encode())
+    for frame in (
+        rows.select("record", "kind", "split", "prompt", "chosen", "rejected", "weight"),
+        opinions.select("record", "split", "prompt", "response", "desirable", "weight"),
+    ):
+        for row in frame.iter_rows():
+            digest.update(json.dumps(row).encode())
     return digest.hexdigest()[:16]

@@ -83,10 +83,9 @@ class DatasetRows(dy.Schema):
 
 
 class DatasetLabels(dy.Schema):
-    """The curated opinions on one answer that came with a dataset: nothing here trains on them yet, other tools do.
+    """The curated opinions on one answer that came with a dataset, a part of its hash.
 
-    `response` is the answer; `weight` is what is left of the opinion beside what this person always says. They are no
-    part of a dataset's hash: where a later cycle has the same rows, the labels are the later ones.
+    `response` is the answer; `weight` is what is left of the opinion beside what this person always says.
     """
 
     workload = dy.String(primary_key=True)
@@ -134,9 +133,10 @@ class Rejected(dy.Schema):
 
 
 class Datasets(dy.Schema):
-    """One dataset of one workload at one cutoff; `dataset` is the hash of its rows, `cycle` its turn.
+    """One dataset of one workload at one cutoff; `dataset` is the hash of its rows and labels, `cycle` its turn.
 
-    Of its pairs and demonstrations, `trajectories` are messages and not texts; they are in no row yet.
+    Of its labels to train on, `train_desirable` speak for their answer. Of its pairs and demonstrations, `trajectories`
+    are messages and not texts; they are in no row yet.
     """
 
     workload = dy.String(primary_key=True)
@@ -151,6 +151,8 @@ class Datasets(dy.Schema):
     demonstrations = dy.Int64(nullable=False)
     train_pairs = dy.Int64(nullable=False)
     train_demonstrations = dy.Int64(nullable=False)
+    train_labels = dy.Int64(nullable=False)
+    train_desirable = dy.Int64(nullable=False)
     trajectories = dy.Int64(nullable=False)
 
 

@@ -7,8 +7,8 @@ by row, is greater than its own standard error (one row alone never is). A check
 yields to the first that is. The start itself is never kept: whether a candidate is worth anything is the gate's to say;
 here it is only said that the development rows do not show it.
 
-Of pairs, people read the share preferred, but what is compared is how surely each choice is foretold: a share is full
-long before a model is. Only numbers belong here, no model.
+Of pairs and labels, people read the share told right, but what is compared is how surely each choice is foretold: a
+share is full long before a model is. Only numbers belong here, no model.
 """
 
 from collections.abc import Sequence
@@ -21,7 +21,7 @@ ENOUGH = 20
 """With fewer development rows there is nothing to choose by."""
 Z = 1.96
 
-Kind = Literal["pairs", "demonstrations"]
+Kind = Literal["pairs", "labels", "demonstrations"]
 
 
 @dataclass(frozen=True)
@@ -33,14 +33,15 @@ class Measured:
     compared: Sequence[float]
 
     @classmethod
-    def pairs(cls, gains: Sequence[float], *, beta: float) -> "Measured":
-        """From what each chosen side has gained on the rejected one since the start, in log-probability.
+    def choices(cls, kind: Kind, gains: Sequence[float], *, beta: float) -> "Measured":
+        """From what each chosen side has gained on the rejected one since the start, in log-probability; of a label,
+        from what a desirable answer has gained or an undesirable one lost.
 
         Shown: 1 for a gain, 0 for a loss, a tie one half. Compared: the log-probability that this model gives to the
         choice by DPO's own reading, where a choice that is surely wrong costs more than a sure one brings.
         """
         return cls(
-            "pairs",
+            kind,
             [0.5 + 0.5 * ((gain > 0) - (gain < 0)) for gain in gains],
             [_log_sigmoid(beta * gain) for gain in gains],
         )
@@ -53,10 +54,10 @@ class Measured:
     def told(self) -> dict[str, float]:
         """The number of rows, and their mean with its 95 % interval, by the names they have in metrics.
 
-        Beside the share of pairs stands what they are compared by; a model that knows nothing foretells with log 1/2.
+        Beside the share told right stands what is compared; a model that knows nothing foretells with log 1/2.
         """
         n, mean = len(self.shown), fmean(self.shown)
-        if self.kind == "pairs":
+        if self.kind != "demonstrations":
             name, (low, high), more = "accuracy", wilson(mean, n), {"foretold": fmean(self.compared)}
         else:
             name, (low, high), more = "log_probability", _normal(self.shown), {}

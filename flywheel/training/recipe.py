@@ -30,8 +30,12 @@ def job(
     recipe: Recipe,
     out: Path,
     mlflow: Mapping[str, Any] | None = None,
+    reward: bool = False,
 ) -> Job:
-    """The `job.json` of one run; `mlflow` holds tracking_uri, experiment, run_name and tags."""
+    """The `job.json` of one run; `mlflow` holds tracking_uri, experiment, run_name and tags.
+
+    With `reward` it is a run for a reward model, which is no candidate: its `out` lies apart from the checkpoints.
+    """
     return {
         "home": str(home),
         "workload": workload,
@@ -41,6 +45,7 @@ def job(
         "recipe": recipe.model_dump(),
         "out": str(out),
         "mlflow": None if mlflow is None else dict(mlflow),
+        "reward": reward,
     }
 
 

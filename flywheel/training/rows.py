@@ -1,6 +1,7 @@
 """The rows of one dataset, as TRL wants them.
 
-Reading and choosing rows belongs here and needs no torch; turning them into tokens belongs to the trainers.
+Reading rows belongs here and needs no torch; which phases they are for is decided in `phases`, and turning them into
+tokens belongs to the trainers.
 """
 
 import json
@@ -10,21 +11,31 @@ from typing import Any, NamedTuple
 
 import polars as pl
 
-from flywheel.errors import TrainingFailed
 from flywheel.lake import Lake
 
 Row = dict[str, Any]
+SAID = ("prompt", "completion", "chosen", "rejected")
+"""What in a row are messages."""
+WRITTEN = ("edit_pair",)
+"""The rules whose chosen side is a person's own words; of the others it is an answer that was kept."""
 
 
 class Rows(NamedTuple):
-    """Conversational rows: demonstrations (prompt, completion) and pairs (prompt, chosen, rejected)."""
+    """Conversational rows with their weights: demonstrations (prompt, completion), pairs (prompt, chosen, rejected,
+    written) and labels (prompt, completion, label).
+    """
 
     demonstrations: list[Row]
     pairs: list[Row]
+    labels: list[Row]
     development_demonstrations: list[Row]
     """Only measured on."""
     development_pairs: list[Row]
     """Only measured on."""
+    development_labels: list[Row]
+    """Only measured on."""
+    replay: list[Row]
+    """Demonstrations of other things, so that those are not forgotten."""
 
     def counts(self) -> dict[str, int]:
         return {name: len(rows) for name, rows in self._asdict().items()}
@@ -33,17 +44,25 @@ class Rows(NamedTuple):
 def read(home: Path, workload: str, dataset: str) -> Rows:
     """Every row of the dataset that has weight, in the order of its record, so that a run can be repeated."""
     of_dataset = (pl.col("workload") == workload) & (pl.col("dataset") == dataset) & (pl.col("weight") > 0)
-    found = Lake(home).scan("dataset_rows").filter(of_dataset).collect().sort("record")
+    lake = Lake(home)
+    found = lake.scan("dataset_rows").filter(of_dataset).collect().sort("record")
+    labels = lake.scan("dataset_labels").filter(of_dataset).collect().sort("record")
 
     def of(kind: str, split: str, made: Callable[[Row], Row]) -> list[Row]:
         wanted = (pl.col("kind") == kind) & (pl.col("split") == split)
         return [made(row) for row in found.filter(wanted).iter_rows(named=True)]
 
+    def opinions(split: str) -> list[Row]:
+        return [_label(row) for row in labels.filter(pl.col("split") == split).iter_rows(named=True)]
+
     return Rows(
-        of("demonstration", "train", _demonstration),
-        of("pair", "train", _pair),
-        of("demonstration", "development", _demonstration),
-        of("pair", "development", _pair),
+        demonstrations=of("demonstration", "train", _demonstration),
+        pairs=of("pair", "train", _pair),
+        labels=opinions("train"),
+        development_demonstrations=of("demonstration", "development", _demonstration),
+        development_pairs=of("pair", "development", _pair),
+        development_labels=opinions("development"),
+        replay=[],
     )
 
 
@@ -53,24 +72,19 @@ def fitting(rows: Rows, fits: Callable[[Row], bool]) -> tuple[Rows, int]:
     return kept, sum(rows.counts().values()) - sum(kept.counts().values())
 
 
-def require(rows: Rows, least: int) -> None:
-    """Too few rows would only teach their accidents."""
-    records = len(rows.demonstrations) + len(rows.pairs)
-    if records < max(least, 1):
-        raise TrainingFailed(
-            "too few training records",
-            seen=f"{len(rows.pairs)} pairs and {len(rows.demonstrations)} demonstrations",
-            allowed=f"at least {max(least, 1)} together (recipe.min_records)",
-            do="let the product collect more feedback, or lower min_records or raise max_length of the recipe",
-        )
-
-
 def _demonstration(row: Row) -> Row:
-    return {"prompt": json.loads(row["prompt"]), "completion": _said(row["chosen"])}
+    return {"prompt": json.loads(row["prompt"]), "completion": _said(row["chosen"]), "weight": row["weight"]}
 
 
 def _pair(row: Row) -> Row:
-    return {"prompt": json.loads(row["prompt"]), "chosen": _said(row["chosen"]), "rejected": _said(row["rejected"])}
+    sides = {"chosen": _said(row["chosen"]), "rejected": _said(row["rejected"])}
+    told = {"weight": row["weight"], "written": row["rule"] in WRITTEN}
+    return {"prompt": json.loads(row["prompt"]), **sides, **told}
+
+
+def _label(row: Row) -> Row:
+    told = {"weight": row["weight"], "label": row["desirable"]}
+    return {"prompt": json.loads(row["prompt"]), "completion": _said(row["response"]), **told}
 
 
 def _said(text: str) -> list[dict[str, str]]:

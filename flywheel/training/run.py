@@ -24,15 +24,20 @@ from flywheel.process import Job, Report, Result
 from flywheel.settings import Recipe
 from flywheel.training.development import Development
 from flywheel.training.dpo import dpo
+from flywheel.training.kto import kto
 from flywheel.training.offers import Offers
+from flywheel.training.phases import KINDS, Phase, require
 from flywheel.training.recipe import finished
-from flywheel.training.rows import Rows, fitting, read, require
+from flywheel.training.replay import replayed
+from flywheel.training.reward import reward
+from flywheel.training.rows import Rows, fitting, read
 from flywheel.training.sft import sft
 from flywheel.training.tracking import Track, tracked
 from flywheel.training.trainer import Coder
 from flywheel.training.watch import Watch
 
-LIBRARIES = ("torch", "transformers", "trl", "accelerate")
+LIBRARIES = ("torch", "transformers", "trl", "accelerate", "peft")
+LEARN = {"sft": sft, "dpo": dpo, "kto": kto, "reward": reward}
 FIRST = os.environ.get("RANK", "0") == "0"  # of several processes under accelerate, the one that writes
 
 
@@ -61,12 +66,12 @@ def _make(job: Job, recipe: Recipe, out: Path, report: Report) -> None:
     coder = Coder(start)
     rows, left_out = _rows(job, recipe, coder)
     report("training", **rows.counts(), left_out=left_out)
-    require(rows, recipe.min_records)
+    phases = require(recipe, rows, reward=job.get("reward", False))
     made_of = {**{name: job[name] for name in ("workload", "cycle", "dataset")}, "start": fingerprint(start)}
     params = {**made_of, **_flat(recipe.model_dump())}
     with tracked(job["mlflow"] if FIRST else None, home=home, checkpoint=out.name, params=params) as track:
         half = out.with_name(f"{out.name}.half")
-        done = _phases(start, rows, recipe, coder=coder, folder=_empty(half), report=report, track=track)
+        done = _learned(phases, start, rows, recipe, coder=coder, folder=_empty(half), report=report, track=track)
     if FIRST:
         told = {
             "metrics": done.metrics,
@@ -85,30 +90,35 @@ def _make(job: Job, recipe: Recipe, out: Path, report: Report) -> None:
 
 def _rows(job: Job, recipe: Recipe, coder: Coder) -> tuple[Rows, int]:
     found = read(Path(job["home"]), job["workload"], job["dataset"])
+    found = found._replace(replay=replayed(Path(job["home"]), recipe, len(found.demonstrations)))
     plain = Rows(*([coder.plain(row) for row in group] for group in found))
     return fitting(plain, lambda row: coder.tokens(row) <= recipe.max_length)
 
 
-def _phases(
-    start: Path, rows: Rows, recipe: Recipe, *, coder: Coder, folder: Path, report: Report, track: Track
+def _learned(
+    phases: tuple[Phase, ...],
+    start: Path,
+    rows: Rows,
+    recipe: Recipe,
+    *,
+    coder: Coder,
+    folder: Path,
+    report: Report,
+    track: Track,
 ) -> Phases:
-    """SFT where there are demonstrations, DPO where there are pairs; each starts where the one before it ended.
+    """Each phase starts where the one before it ended.
 
     The folder that is left is that of the checkpoint chosen among all that they offered.
     """
     history: list[dict[str, Any]] = []
-    development = Development(rows, coder, recipe)
+    development = Development(phases, rows, coder, recipe)
     offers = Offers(folder, development, history=history, report=report, track=track)
-
-    def watching(phase: str, count: int, epochs: float) -> Watch:
-        return Watch(phase, rows=count, epochs=epochs, history=history, report=report, track=track)
-
-    if rows.demonstrations:
-        watch = watching("sft", len(rows.demonstrations), recipe.sft.epochs)
-        sft(start, rows.demonstrations, recipe, coder=coder, watch=watch, offers=offers)
-    if rows.pairs:
-        watch, last = watching("dpo", len(rows.pairs), recipe.dpo.epochs), offers.newest
-        dpo(last.folder if last else start, rows.pairs, recipe, coder=coder, watch=watch, offers=offers)
+    for phase in phases:
+        learned = getattr(rows, KINDS[phase]) + (rows.replay if phase == "sft" else [])
+        epochs = getattr(recipe, phase).epochs
+        watch = Watch(phase, rows=len(learned), epochs=epochs, history=history, report=report, track=track)
+        begin = offers.newest.folder if offers.newest else start
+        LEARN[phase](begin, learned, recipe, coder=coder, watch=watch, offers=offers)
     kept, chosen = offers.chosen()
     track.log({"chosen": chosen["checkpoint"]}, chosen["checkpoint"])
     final = {f"{point['phase']}/loss": point["loss"] for point in history if "loss" in point}

@@ -13,6 +13,7 @@ from flywheel.checkpoint import fingerprint
 from flywheel.lake import Lake
 from flywheel.process import Job, Result
 from flywheel.settings import Workload
+from flywheel.training.phases import Counts, too_few
 from flywheel.training.recipe import job, name
 
 EMPTY = {"metrics": "{}", "history": "[]", "mlflow_run": None, "seconds": 0.0, "folder": None, "fingerprint": None}
@@ -41,7 +42,7 @@ def plan(lake: Lake, workload: str, rules: Workload, *, start: Path, tracking_ur
     made_of = {key: dataset[key] for key in ("workload", "cycle", "dataset", "eval_set")}
     done = _trained_before(lake, dataset, rules)
     start_fingerprint = done["start"] if done else fingerprint(start)
-    row = {**made_of, "start": start_fingerprint, "reason": _too_few(dataset, rules), **EMPTY}
+    row = {**made_of, "start": start_fingerprint, "reason": too_few(rules.recipe, _counts(dataset)), **EMPTY}
     checkpoint = name(dataset["dataset"], rules.recipe, start_fingerprint)
     folder = lake.home / "training" / workload / checkpoint
     if done or row["reason"]:
@@ -105,10 +106,5 @@ def _trained_before(lake: Lake, dataset: dict[str, Any], rules: Workload) -> dic
     return None
 
 
-def _too_few(dataset: dict[str, Any], rules: Workload) -> str | None:
-    found = dataset["train_pairs"] + dataset["train_demonstrations"]
-    if found >= rules.recipe.min_records:
-        return None
-    return (
-        f"{found} training records are too few to train on; {rules.recipe.min_records} are needed (recipe.min_records)"
-    )
+def _counts(dataset: dict[str, Any]) -> Counts:
+    return Counts(*(dataset[f"train_{kind}"] for kind in Counts._fields))

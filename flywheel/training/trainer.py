@@ -1,6 +1,6 @@
-"""What the SFT and the DPO phase share: how a folder is loaded, how a trainer is set up, how it becomes a folder again.
+"""What the phases share: how a folder is loaded, how a trainer is set up, how it becomes a folder again.
 
-A phase starts from a folder and offers a folder after each epoch; what is particular to it lives in `sft` and `dpo`.
+A phase starts from a folder and offers a folder after each epoch; what is particular to it lives in its own module.
 """
 
 import os
@@ -8,12 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from accelerate.utils import is_peft_model
 from transformers import AutoModelForCausalLM, Trainer
 
 from flywheel.errors import TrainingFailed
 from flywheel.model import load_tokenizer, plain
 from flywheel.settings import Recipe, Step
-from flywheel.training.rows import Row
+from flywheel.training.lora import save_merged
+from flywheel.training.rows import SAID, Row
 
 ON_GPU = torch.cuda.is_available()
 POINTS = 50  # of a phase's curve
@@ -28,11 +30,12 @@ class Coder:
             self.tokenizer.pad_token = self.tokenizer.eos_token
 
     def plain(self, row: Row) -> Row:
-        return {name: plain(self.tokenizer, messages) for name, messages in row.items()}
+        """What was said with special tokens as text; the rest of the row as it is."""
+        return row | {name: plain(self.tokenizer, row[name]) for name in SAID if name in row}
 
     def tokens(self, row: Row) -> int:
         """Of the longest conversation in the row."""
-        ends = [messages for name, messages in row.items() if name != "prompt"]
+        ends = [row[name] for name in SAID if name != "prompt" and name in row]
         return max(len(self.tokenizer.apply_chat_template(row["prompt"] + end)["input_ids"]) for end in ends)
 
     def require_stop(self, rows: Any, column: str) -> None:
@@ -56,7 +59,7 @@ def load(folder: Path) -> Any:
 
 
 def arguments(step: Step, recipe: Recipe, rows: int, folder: Path) -> dict[str, Any]:
-    """What both trainers are told; nothing is cut, kept between steps, or sent anywhere."""
+    """What all trainers are told; nothing is cut, kept between steps, or sent anywhere."""
     ranks = int(os.environ.get("WORLD_SIZE", "1"))
     steps = max(1, round(step.epochs * rows / step.batch))
     return {
@@ -85,11 +88,21 @@ def arguments(step: Step, recipe: Recipe, rows: int, folder: Path) -> dict[str, 
 def save(trainer: Trainer, folder: Path) -> Path:
     """What the trainer holds, if it is all numbers, as a checkpoint without anything of the trainer's own."""
     _require_finite(trainer.model)
-    trainer.save_model(str(folder))
-    if trainer.accelerator.is_main_process:
-        (folder / "training_args.bin").unlink()  # a pickle, and it names paths of this machine
+    if is_peft_model(trainer.model):
+        _save_merged(trainer, folder)
+    else:
+        trainer.save_model(str(folder))
+        if trainer.accelerator.is_main_process:
+            (folder / "training_args.bin").unlink()  # a pickle, and it names paths of this machine
     trainer.accelerator.wait_for_everyone()
     return folder
+
+
+def _save_merged(trainer: Any, folder: Path) -> None:
+    held = trainer.accelerator.get_state_dict(trainer.model)  # of all ranks
+    if trainer.accelerator.is_main_process:
+        save_merged(trainer.model, folder, held)
+        trainer.processing_class.save_pretrained(folder)
 
 
 def _require_finite(model: Any) -> None:

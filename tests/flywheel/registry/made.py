@@ -43,7 +43,7 @@ def a_win(home: Path, workload: str = "drafts") -> Won:
     winner = a_model(home / "winner", 1.0)
     made = {"workload": [workload], "cycle": [1], "dataset": ["d1"], "eval_set": ["e1"]}
     counted = ("events", "pairs", "rankings", "labels", "demonstrations", "train_pairs", "train_demonstrations")
-    counted += ("trajectories",)
+    counted += ("train_labels", "train_desirable", "trajectories")
     counts = {name: [9] for name in counted}
     where = {"workload": [workload], "cycle": [1]}
     lake.replace("datasets", pl.DataFrame(made | counts | {"cutoff": [CUTOFF]}), where)

@@ -6,11 +6,11 @@ from hypothesis import strategies as st
 
 from flywheel.training.choice import ENOUGH, Measured, replaces, wilson
 
-START = Measured.pairs([0.0] * ENOUGH, beta=0.1)
+START = Measured.choices("pairs", [0.0] * ENOUGH, beta=0.1)
 
 
 def pairs(*gains: float) -> Measured:
-    return Measured.pairs(gains, beta=0.1)
+    return Measured.choices("pairs", gains, beta=0.1)
 
 
 def right(rows: int, of: int = ENOUGH) -> Measured:

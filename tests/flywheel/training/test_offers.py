@@ -185,7 +185,9 @@ def test_it_is_the_mean_log_probability_of_the_answers_tokens(tmp_path: Path, ti
     Lake(tmp_path).append("dataset_rows", TEXTS.with_columns(chosen=pl.col("chosen") + pl.col("record")), "batch")
     rows, coder, model = read(tmp_path, "w", "d"), Coder(tiny_model), load(tiny_model).train()
     add_fused_lm_head(model)
-    found = Development(rows, coder, RECIPE.model_copy(update={"dpo": Step(learning_rate=1, batch=7)})).start(model)
+    found = Development(("sft",), rows, coder, RECIPE.model_copy(update={"dpo": Step(learning_rate=1, batch=7)})).start(
+        model
+    )
     assert model.training
     for row, value in zip(rows.development_demonstrations, found.shown, strict=True):
         asked, whole = (

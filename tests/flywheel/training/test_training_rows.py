@@ -7,9 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flywheel.errors import TrainingFailed
 from flywheel.lake import Lake
-from flywheel.training.rows import Rows, fitting, read, require
+from flywheel.training.rows import Rows, fitting, read
+
+NONE = Rows(*([] for _ in Rows._fields))
 
 
 def stored(**changed: object) -> pl.DataFrame:
@@ -25,11 +26,16 @@ def stored(**changed: object) -> pl.DataFrame:
         "prompt": '[{"role": "user", "content": "Hi"}]',
         "chosen": "good",
         "rejected": "bad",
-        "weight": 1.0,
-        "rule": "edit",
+        "weight": 0.5,
+        "rule": "edit_pair",
         "event_ids": ["e"],
     }
     return pl.DataFrame([{**row, **changed}], schema_overrides={"rejected": pl.String})
+
+
+def opinion(**changed: object) -> pl.DataFrame:
+    row = stored().drop("kind", "chosen", "rejected").row(0, named=True)
+    return pl.DataFrame([{**row, "response": "good", "desirable": False, "weight": 0.25, **changed}])
 
 
 def read_back(home: Path, *frames: pl.DataFrame) -> Rows:
@@ -43,8 +49,27 @@ def test_a_pair_becomes_messages(tmp_path: Path) -> None:
             "prompt": [{"role": "user", "content": "Hi"}],
             "chosen": [{"role": "assistant", "content": "good"}],
             "rejected": [{"role": "assistant", "content": "bad"}],
+            "weight": 0.5,
+            "written": True,
         }
     ]
+
+
+@pytest.mark.parametrize("rule", ["correction_pair", "regeneration_pair", "edit_pair shuffled"])
+def test_only_an_edit_is_in_a_persons_own_words(tmp_path: Path, rule: str) -> None:
+    assert [row["written"] for row in read_back(tmp_path, stored(rule=rule)).pairs] == [False]
+
+
+def test_an_opinion_becomes_a_label(tmp_path: Path) -> None:
+    given = [opinion(record="r1"), opinion(record="r2", desirable=True), opinion(record="r3", weight=0.0)]
+    Lake(tmp_path).append("dataset_labels", pl.concat([*given, opinion(record="r4", split="development")]), "batch")
+    rows = read(tmp_path, "w", "d")
+    said = [{"role": "assistant", "content": "good"}]
+    prompt = [{"role": "user", "content": "Hi"}]
+    assert rows.labels == [
+        {"prompt": prompt, "completion": said, "weight": 0.25, "label": desirable} for desirable in (False, True)
+    ]
+    assert len(rows.development_labels) == 1
 
 
 def test_each_row_lands_in_one_group(tmp_path: Path) -> None:
@@ -55,7 +80,8 @@ def test_each_row_lands_in_one_group(tmp_path: Path) -> None:
         stored(record="r3", kind="demonstration", rejected=None),
         stored(record="r4", kind="demonstration", rejected=None, split="development"),
     )
-    assert rows.counts() == dict.fromkeys(Rows._fields, 1)
+    unseen = ("labels", "development_labels", "replay")
+    assert rows.counts() == {name: 0 if name in unseen else 1 for name in Rows._fields}
 
 
 @pytest.mark.parametrize("changed", [{"workload": "other"}, {"dataset": "other"}, {"weight": 0.0}])
@@ -71,16 +97,7 @@ def test_the_order_of_the_rows_is_that_of_the_records(tmp_path: Path) -> None:
 
 @given(st.lists(st.integers(0, 9)), st.lists(st.integers(0, 9)), st.integers(0, 9))
 def test_every_row_is_kept_or_counted(trained: list[int], measured: list[int], longest: int) -> None:
-    rows = Rows([], [{"n": n} for n in trained], [], [{"n": n} for n in measured])
+    rows = NONE._replace(pairs=[{"n": n} for n in trained], development_pairs=[{"n": n} for n in measured])
     kept, left_out = fitting(rows, lambda row: row["n"] <= longest)
     assert sum(kept.counts().values()) + left_out == len(trained) + len(measured)
     assert all(row["n"] <= longest for group in kept for row in group)
-
-
-def test_too_few_records_are_a_sentence() -> None:
-    with pytest.raises(TrainingFailed, match=r"saw `2 pairs and 1 demonstrations`; allowed: at least 4"):
-        require(Rows([{}], [{}, {}], [{}] * 9, [{}] * 9), 4)
-
-
-def test_enough_records_pass_together() -> None:
-    assert require(Rows([{}], [{}, {}], [], []), 3) is None
