@@ -22,6 +22,7 @@ from flywheel.errors import TrainingFailed
 from flywheel.lake import locked
 from flywheel.process import Job, Report, Result
 from flywheel.settings import Recipe
+from flywheel.training.answers import Answers
 from flywheel.training.development import Development
 from flywheel.training.dpo import dpo
 from flywheel.training.offers import Offers
@@ -97,11 +98,12 @@ def _phases(
     The folder that is left is that of the checkpoint chosen among all that they offered.
     """
     history: list[dict[str, Any]] = []
-    development = Development(rows, coder, recipe)
+    development, answers = Development(rows, coder, recipe), Answers(rows, coder)
     offers = Offers(folder, development, history=history, report=report, track=track)
 
     def watching(phase: str, count: int, epochs: float) -> Watch:
-        return Watch(phase, rows=count, epochs=epochs, history=history, report=report, track=track)
+        more = {"recipe": recipe, "development": development, "answers": answers}
+        return Watch(phase, rows=count, epochs=epochs, history=history, report=report, track=track, **more)
 
     if rows.demonstrations:
         watch = watching("sft", len(rows.demonstrations), recipe.sft.epochs)
