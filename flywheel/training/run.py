@@ -23,17 +23,21 @@ from flywheel.lake import locked
 from flywheel.process import Job, Report, Result
 from flywheel.settings import Recipe
 from flywheel.training.answers import Answers
+from flywheel.training.control import controlled
 from flywheel.training.development import Development
 from flywheel.training.dpo import dpo
 from flywheel.training.offers import Offers
-from flywheel.training.recipe import finished
+from flywheel.training.preflight import preflight
+from flywheel.training.recipe import finished, require_affordable
 from flywheel.training.rows import Rows, fitting, read, require
 from flywheel.training.sft import sft
 from flywheel.training.tracking import Track, tracked
 from flywheel.training.trainer import Coder
+from flywheel.training.trial import Planned
 from flywheel.training.watch import Watch
 
 LIBRARIES = ("torch", "transformers", "trl", "accelerate")
+RANKS = int(os.environ.get("WORLD_SIZE", "1"))
 FIRST = os.environ.get("RANK", "0") == "0"  # of several processes under accelerate, the one that writes
 
 
@@ -41,6 +45,8 @@ def train(job: Job, report: Report) -> Result:
     """Do the job; asked again for a checkpoint that is there, say what it was."""
     _quiet()
     out, home = Path(job["out"]), Path(job["home"])
+    if job.get("preflight"):
+        return {"preflight": _looked_ahead(job, Recipe(**job["recipe"]), report)}
     with locked(home / "locks" / f"training-{out.name}") if FIRST else nullcontext():
         if finished(out) is None:
             if out.exists():
@@ -63,6 +69,8 @@ def _make(job: Job, recipe: Recipe, out: Path, report: Report) -> None:
     rows, left_out = _rows(job, recipe, coder)
     report("training", **rows.counts(), left_out=left_out)
     require(rows, recipe.min_records)
+    ahead = preflight(_planned(rows, recipe), start, recipe, coder=coder, ranks=RANKS, report=report)
+    require_affordable(ahead, job.get("minutes"))
     made_of = {**{name: job[name] for name in ("workload", "cycle", "dataset")}, "start": fingerprint(start)}
     params = {**made_of, **_flat(recipe.model_dump())}
     with tracked(job["mlflow"] if FIRST else None, home=home, checkpoint=out.name, params=params) as track:
@@ -72,6 +80,7 @@ def _make(job: Job, recipe: Recipe, out: Path, report: Report) -> None:
         told = {
             "metrics": done.metrics,
             "history": done.history,
+            "preflight": ahead,
             "counts": rows.counts(),
             "left_out": left_out,
             "seconds": round(time.monotonic() - began, 1),
@@ -84,8 +93,23 @@ def _make(job: Job, recipe: Recipe, out: Path, report: Report) -> None:
         shutil.rmtree(half)
 
 
+def _looked_ahead(job: Job, recipe: Recipe, report: Report) -> dict[str, Any]:
+    """Only what is ahead; whoever asked judges the cost."""
+    coder = Coder(Path(job["start"]))
+    rows, left_out = _rows(job, recipe, coder)
+    require(rows, recipe.min_records)
+    told = preflight(_planned(rows, recipe), Path(job["start"]), recipe, coder=coder, ranks=RANKS, report=report)
+    return {**told, "left_out": left_out, "budget_minutes": job.get("minutes")}
+
+
+def _planned(rows: Rows, recipe: Recipe) -> list[Planned]:
+    both = [Planned("sft", sft, rows.demonstrations, recipe.sft), Planned("dpo", dpo, rows.pairs, recipe.dpo)]
+    return [planned for planned in both if planned.rows]
+
+
 def _rows(job: Job, recipe: Recipe, coder: Coder) -> tuple[Rows, int]:
     found = read(Path(job["home"]), job["workload"], job["dataset"])
+    found = controlled(found, job.get("control"), recipe.seed)
     plain = Rows(*([coder.plain(row) for row in group] for group in found))
     return fitting(plain, lambda row: coder.tokens(row) <= recipe.max_length)
 

@@ -31,6 +31,7 @@ KEPT = {
     "rewards/margins": "margin",
     "rewards/chosen": "chosen_reward",
     "logps/chosen": "chosen_log_probability",
+    "num_tokens": "tokens",
 }
 
 
@@ -53,13 +54,15 @@ class Watch(TrainerCallback):
         self.phase, self.recipe, self.seen_in_all = phase, recipe, rows * epochs
         self.development, self.answers = development, answers
         self.history, self.report, self.track = history, report, track
-        self.began, self.first = 0.0, 0
+        self.began, self.first, self.tokens = 0.0, 0, 0.0
 
     def on_train_begin(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, model: Any = None, **_: Any
     ) -> None:
-        self._ask(state, model)
-        self.began, self.first = time.monotonic(), state.global_step
+        if not any("answers" in point for point in self.history):
+            self._ask(state, model)
+        tokens = [point["tokens"] for point in self.history if point["phase"] == self.phase and "tokens" in point]
+        self.began, self.first, self.tokens = time.monotonic(), state.global_step, max(tokens, default=0.0)
 
     def on_step_end(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, model: Any = None, **_: Any
@@ -86,7 +89,7 @@ class Watch(TrainerCallback):
         if not logs or "loss" not in logs:  # the trainer's closing summary
             return
         point = {ours: float(logs[theirs]) for theirs, ours in KEPT.items() if theirs in logs}
-        pace = self._pace(state, logs, model)
+        pace = self._pace(state, point.get("tokens"), model)
         self.track.log({f"{self.phase}/{name}": value for name, value in (point | pace).items()}, state.global_step)
         self._tell(state, point["loss"], pace)
         self._note(state, point)
@@ -96,16 +99,16 @@ class Watch(TrainerCallback):
         require_sound(self.history, self.phase, self.recipe)
 
     def _ask(self, state: TrainerState, model: Any) -> None:
-        """A few answers, at the start of the training and after each epoch."""
+        """A few answers, at the start of the training and after each epoch; a reward model gives none."""
         known = [point["answers/lengths"] for point in self.history if "answers/lengths" in point]
-        if not self.answers.enough or self.recipe.watching.longer is None or (known and not state.global_step):
+        if not self.answers.enough or self.recipe.watching.longer is None or self.phase == "reward":
             return
         now = self.answers.lengths(model)
         told = self.answers.told(now, known[0] if known else now)
         self.track.log(told, state.global_step)
         self._note(state, told | ({} if known else {"answers/lengths": now}))
 
-    def _pace(self, state: TrainerState, logs: dict[str, float], model: Any) -> dict[str, float]:
+    def _pace(self, state: TrainerState, tokens: float | None, model: Any) -> dict[str, float]:
         """How fast it is, of what this process has done, and what of the machine it takes."""
         steps, spent = state.global_step - self.first, max(time.monotonic() - self.began, 1e-9)
         told = {
@@ -113,8 +116,8 @@ class Watch(TrainerCallback):
             "seconds_left": spent * (state.max_steps - state.global_step) / max(steps, 1),
             "memory_gb": memory_gb(),
         }
-        if "num_tokens" in logs:
-            told["tokens_per_second"] = float(logs["num_tokens"]) / spent
+        if tokens is not None:
+            told["tokens_per_second"] = (tokens - self.tokens) / spent
             told |= chip_share(model, self.phase, told["tokens_per_second"], lora=self.recipe.lora is not None)
         return told
 
