@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from itertools import groupby
 from typing import Any
 
 import dagster as dg
@@ -37,7 +38,8 @@ def checkpoints(
             start, word = checkpoint.starting_point(champion.path, start)
         if word:
             context.log.info(word)
-        training = plan(lake, workload, rules, start=start, tracking_uri=wheel.registry().tracking_uri)
+        budget = settings.budget.training_minutes
+        training = plan(lake, workload, rules, start=start, tracking_uri=wheel.registry().tracking_uri, minutes=budget)
     except FlywheelError as error:
         raise processes.failure(error) from None
     result = processes.run(context, pipes, "training", training.folder, training.job) if training.job else None
@@ -49,10 +51,28 @@ def checkpoints(
         "checkpoints": table(offered(history, metrics)),
         "loss": curve([point["loss"] for point in history if "loss" in point]),
         "metrics": table([metrics] if metrics else []),
-    }
+    } | preflight((result or {}).get("preflight"))
     return dg.MaterializeResult(
         metadata=rows(kept) | told, data_version=dg.DataVersion(kept["fingerprint"][0] or "none")
     )
+
+
+def preflight(ahead: Mapping[str, Any] | None) -> dict[str, Any]:
+    """What was told before the first step; nothing where no training ran now."""
+    if ahead is None:
+        return {}
+    runs = [
+        (learned, "".join(token for token, _ in some)) for learned, some in groupby(ahead["conversation"], _learned)
+    ]
+    text = "".join(f"[[{said}]]" if learned else said for learned, said in runs)
+    return {
+        "preflight": table(ahead["phases"]),
+        "one conversation; what is learned stands in [[ ]]": dg.MetadataValue.text(text),
+    }
+
+
+def _learned(token: Sequence[Any]) -> bool:
+    return bool(token[1])
 
 
 def outcome(metrics: Mapping[str, Any]) -> str:

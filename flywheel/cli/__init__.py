@@ -1,10 +1,10 @@
 """The command line: every stage without Dagster, and the doors to the demo and the two UIs.
 
 `common` is what commands share, `doors` starts the demo and the UIs, `logs` takes logs and shows what became of them,
-`history` takes work of before, `stages` runs the others, `datasets` tells and exports what was cut, `gate` judges,
-`route` tells products who serves, `audit` has people label signals, `review` decide about doubtful records, `looking`
-shows tables and where the wheel stands. Results for programs go to stdout (`--json`: one object), everything for people
-to stderr. What a person got wrong is one sentence and exit code 2.
+`history` takes work of before, `stages` derives, `training` trains, `datasets` tells and exports what was cut, `gate`
+judges, `route` tells products who serves, `audit` has people label signals, `review` decide about doubtful records,
+`looking` shows tables and where the wheel stands. Results for programs go to stdout (`--json`: one object), everything
+for people to stderr. What a person got wrong is one sentence and exit code 2.
 """
 
 import os
@@ -22,6 +22,7 @@ from flywheel.cli import (  # noqa: F401  their commands
     review,
     route,
     stages,
+    training,
 )
 from flywheel.cli.common import app, people
 from flywheel.cli.looking import current, status_table

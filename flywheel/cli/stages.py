@@ -1,13 +1,11 @@
-"""The stages behind ingest, each by itself: derive and train; the gate has commands of its own (`gate`)."""
+"""Derive by itself; training and the gate have commands of their own (`training`, `gate`)."""
 
-import json
 from typing import Any
 
 import polars as pl
 
-from flywheel import checkpoint, process, settings
-from flywheel.cli.common import AsJson, Named, app, people, progress, say, wheel
-from flywheel.errors import FlywheelError
+from flywheel import settings
+from flywheel.cli.common import AsJson, app, progress, say, wheel
 from flywheel.lake import Lake
 
 
@@ -15,39 +13,10 @@ from flywheel.lake import Lake
 def derive(json_out: AsJson = False) -> None:
     """Signals and records of all that the log or a rule has outgrown, and what there is of each then."""
     read, lake = wheel()
-    say(_derive(lake, read), json_out)
+    say(derived(lake, read), json_out)
 
 
-@app.command()
-def train(workload: Named, json_out: AsJson = False) -> None:
-    """Cut the workload's dataset at its cutoff and train a candidate on it."""
-    from flywheel.datasets import cut
-    from flywheel.registry import Registry, fail
-    from flywheel.training.stage import keep, plan
-
-    read, lake = wheel()
-    rules, registry = read.workload(workload), Registry(read.home)
-    _derive(lake, read)
-    made = cut(lake, workload, rules)
-    base = checkpoint.locate(read.base_model(workload))
-    champion = registry.ensure_champion(workload, checkpoint.champion_zero(read, workload))
-    start, word = base, ""
-    if rules.start_from == "champion":
-        start, word = checkpoint.starting_point(registry.path(champion), base)
-    if word:
-        people.print(word, markup=False)
-    training = plan(lake, workload, rules, start=start, tracking_uri=registry.tracking_uri)
-    try:
-        result = process.run("training", training.folder, training.job) if training.job else None
-    except FlywheelError as error:
-        fail(lake, workload, str(error))
-        raise
-    kept = keep(lake, training, result).row(0, named=True)
-    told = {key: kept[key] for key in ("workload", "cycle", "dataset", "folder", "fingerprint", "reason", "seconds")}
-    say(told | {"rows": len(made.rows), "metrics": json.loads(kept["metrics"])}, json_out)
-
-
-def _derive(lake: Lake, read: settings.Settings) -> dict[str, Any]:
+def derived(lake: Lake, read: settings.Settings) -> dict[str, Any]:
     """Derive what is stale; tell all that the lake then holds."""
     from flywheel import records, signals
 

@@ -49,13 +49,13 @@ class Watching(Frozen):
     """When a run is stopped because it goes wrong; a rule that is set to nothing is off."""
 
     displaced: Share | None = 0.1
-    """Chosen answers lose this share of their log-probability at the start while margins rise."""
+    """Chosen answers lose this share of their log-probability at the phase's start while margins rise."""
     longer: Annotated[float, Field(gt=1)] | None = 1.2
-    """Answers to development prompts grow to this many times their length at the start."""
+    """Answers to development prompts grow to this many times their length at the start, or of what people chose."""
     leap: Share | None = 0.95
     """The share of development pairs told right is above this after a tenth of the steps: a leak, most likely."""
     entropy: Share | None = 0.3
-    """The entropy of the next token falls below this share of what it was at the start."""
+    """The entropy of the next token falls below this share of what it was, and the model is no better at it."""
 
 
 class Recipe(Frozen):

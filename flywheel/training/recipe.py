@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from flywheel.checkpoint import fingerprint
+from flywheel.errors import TrainingFailed
 from flywheel.process import Job, Result
 from flywheel.settings import Recipe
 
@@ -55,3 +56,15 @@ def finished(out: Path) -> Result | None:
     if not told.exists():
         return None
     return {"checkpoint": str(out), "fingerprint": fingerprint(out), **json.loads(told.read_text())}
+
+
+def require_affordable(ahead: dict[str, Any], minutes: float | None) -> None:
+    """A run that would outlast its budget is not begun."""
+    if minutes is not None and ahead["minutes"] > minutes:
+        each = ", ".join(f"{phase['phase']} {phase['minutes']:.3g}" for phase in ahead["phases"])
+        raise TrainingFailed(
+            "this training would take longer than it may",
+            seen=f"about {ahead['minutes']:.3g} minutes ({each})",
+            allowed=f"{minutes:g} minutes (budget.training_minutes)",
+            do="raise the budget, or lower epochs or max_length of the recipe, or train with lora or a smaller model",
+        )

@@ -1,7 +1,8 @@
 """One training run: rows in, a complete checkpoint folder out, or one sentence why not.
 
 Everything is written beside the checkpoint's folder and moved there last: a folder that exists is complete, and a run
-that was killed is simply run again.
+that was killed is simply run again: it goes on from its newest durable checkpoint (`resuming`). How its phases follow
+each other is in `course`.
 """
 
 import json
@@ -22,107 +23,95 @@ from flywheel.errors import TrainingFailed
 from flywheel.lake import locked
 from flywheel.process import Job, Report, Result
 from flywheel.settings import Recipe
-from flywheel.training.development import Development
-from flywheel.training.dpo import dpo
-from flywheel.training.kto import kto
-from flywheel.training.offers import Offers
-from flywheel.training.phases import KINDS, Phase, require
-from flywheel.training.recipe import finished
+from flywheel.training.control import controlled
+from flywheel.training.course import Course, planned
+from flywheel.training.phases import require
+from flywheel.training.preflight import preflight
+from flywheel.training.recipe import finished, require_affordable
 from flywheel.training.replay import replayed
-from flywheel.training.reward import reward
+from flywheel.training.resuming import FIRST, RANKS, Resume
 from flywheel.training.rows import Rows, fitting, read
-from flywheel.training.sft import sft
-from flywheel.training.tracking import Track, tracked
+from flywheel.training.saving import sync, synced
+from flywheel.training.tracking import tracked
 from flywheel.training.trainer import Coder
-from flywheel.training.watch import Watch
+from flywheel.training.trial import Planned
 
 LIBRARIES = ("torch", "transformers", "trl", "accelerate", "peft")
-LEARN = {"sft": sft, "dpo": dpo, "kto": kto, "reward": reward}
-FIRST = os.environ.get("RANK", "0") == "0"  # of several processes under accelerate, the one that writes
 
 
 def train(job: Job, report: Report) -> Result:
     """Do the job; asked again for a checkpoint that is there, say what it was."""
     _quiet()
-    out, home = Path(job["out"]), Path(job["home"])
+    out, home, recipe = Path(job["out"]), Path(job["home"]), Recipe(**job["recipe"])
+    if job.get("preflight"):
+        return {"preflight": _looked_ahead(job, recipe, report)}
     with locked(home / "locks" / f"training-{out.name}") if FIRST else nullcontext():
         if finished(out) is None:
             if out.exists():
                 raise TrainingFailed("the checkpoint's folder was not made by training", seen=out, do="move it away")
-            _make(job, Recipe(**job["recipe"]), out, report)
+            _make(job, recipe, out, report)
+        if FIRST:
+            shutil.rmtree(_half(out), ignore_errors=True)  # now, or left by a run that was killed just here
     return finished(out) or {}
 
 
-class Phases(NamedTuple):
-    """What the phases of a run left."""
+class Ready(NamedTuple):
+    """What a run begins with."""
 
-    folder: Path
-    history: list[dict[str, Any]]
-    metrics: dict[str, Any]
+    coder: Coder
+    rows: Rows
+    left_out: int
+    """Rows that are too long."""
+    phases: tuple[Planned, ...]
 
 
 def _make(job: Job, recipe: Recipe, out: Path, report: Report) -> None:
     began, home, start = time.monotonic(), Path(job["home"]), Path(job["start"])
-    coder = Coder(start)
-    rows, left_out = _rows(job, recipe, coder)
-    report("training", **rows.counts(), left_out=left_out)
-    phases = require(recipe, rows, reward=job.get("reward", False))
+    ready = _ready(job, recipe, report)
+    ahead = preflight(ready.phases, start, recipe, coder=ready.coder, ranks=RANKS, report=report)
+    require_affordable(ahead, job.get("minutes"))
     made_of = {**{name: job[name] for name in ("workload", "cycle", "dataset")}, "start": fingerprint(start)}
     params = {**made_of, **_flat(recipe.model_dump())}
     with tracked(job["mlflow"] if FIRST else None, home=home, checkpoint=out.name, params=params) as track:
-        half = out.with_name(f"{out.name}.half")
-        done = _learned(phases, start, rows, recipe, coder=coder, folder=_empty(half), report=report, track=track)
+        resume = Resume(_half(out), out.name, minutes=recipe.save_minutes, report=report)
+        course = Course(start, recipe, ready.phases, ready.rows, ready.coder, report, track, resume)
+        done = course.run()
     if FIRST:
         told = {
             "metrics": done.metrics,
             "history": done.history,
-            "counts": rows.counts(),
-            "left_out": left_out,
+            "preflight": ahead,
+            "counts": ready.rows.counts(),
+            "left_out": ready.left_out,
             "seconds": round(time.monotonic() - began, 1),
             "versions": {library: version(library) for library in LIBRARIES},
             "mlflow_run": track.run,
+            "cut": resume.memory(),
         }
         _write(done.folder / "recipe.json", {**made_of, "recipe": recipe.model_dump()})
         _write(done.folder / "training.json", told)
+        synced(done.folder)
         done.folder.rename(out)
-        shutil.rmtree(half)
+        sync(out.parent)
 
 
-def _rows(job: Job, recipe: Recipe, coder: Coder) -> tuple[Rows, int]:
-    found = read(Path(job["home"]), job["workload"], job["dataset"])
-    found = found._replace(replay=replayed(Path(job["home"]), recipe, len(found.demonstrations)))
+def _looked_ahead(job: Job, recipe: Recipe, report: Report) -> dict[str, Any]:
+    """Only what is ahead; whoever asked judges the cost."""
+    ready = _ready(job, recipe, report)
+    told = preflight(ready.phases, Path(job["start"]), recipe, coder=ready.coder, ranks=RANKS, report=report)
+    return {**told, "left_out": ready.left_out, "budget_minutes": job.get("minutes")}
+
+
+def _ready(job: Job, recipe: Recipe, report: Report) -> Ready:
+    home, coder = Path(job["home"]), Coder(Path(job["start"]))
+    found = read(home, job["workload"], job["dataset"])
+    found = found._replace(replay=replayed(home, recipe, len(found.demonstrations)))
+    found = controlled(found, job.get("control"), recipe.seed)
     plain = Rows(*([coder.plain(row) for row in group] for group in found))
-    return fitting(plain, lambda row: coder.tokens(row) <= recipe.max_length)
-
-
-def _learned(
-    phases: tuple[Phase, ...],
-    start: Path,
-    rows: Rows,
-    recipe: Recipe,
-    *,
-    coder: Coder,
-    folder: Path,
-    report: Report,
-    track: Track,
-) -> Phases:
-    """Each phase starts where the one before it ended.
-
-    The folder that is left is that of the checkpoint chosen among all that they offered.
-    """
-    history: list[dict[str, Any]] = []
-    development = Development(phases, rows, coder, recipe)
-    offers = Offers(folder, development, history=history, report=report, track=track)
-    for phase in phases:
-        learned = getattr(rows, KINDS[phase]) + (rows.replay if phase == "sft" else [])
-        epochs = getattr(recipe, phase).epochs
-        watch = Watch(phase, rows=len(learned), epochs=epochs, history=history, report=report, track=track)
-        begin = offers.newest.folder if offers.newest else start
-        LEARN[phase](begin, learned, recipe, coder=coder, watch=watch, offers=offers)
-    kept, chosen = offers.chosen()
-    track.log({"chosen": chosen["checkpoint"]}, chosen["checkpoint"])
-    final = {f"{point['phase']}/loss": point["loss"] for point in history if "loss" in point}
-    return Phases(kept, history, final | chosen)
+    rows, left_out = fitting(plain, lambda row: coder.tokens(row) <= recipe.max_length)
+    report("training", **rows.counts(), left_out=left_out)
+    phases = require(recipe, rows, reward=job.get("reward", False))
+    return Ready(coder, rows, left_out, planned(phases, rows, recipe))
 
 
 def _quiet() -> None:
@@ -132,12 +121,9 @@ def _quiet() -> None:
     warnings.filterwarnings("ignore", category=FutureWarning, module="transformers")
 
 
-def _empty(folder: Path) -> Path:
-    """Without what a killed run left in it."""
-    if FIRST:
-        shutil.rmtree(folder, ignore_errors=True)
-        folder.mkdir(parents=True)
-    return folder
+def _half(out: Path) -> Path:
+    """Where a run works until its checkpoint is whole."""
+    return out.with_name(f"{out.name}.half")
 
 
 def _flat(recipe: dict[str, Any], prefix: str = "") -> dict[str, Any]:

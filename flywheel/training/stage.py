@@ -5,18 +5,22 @@ its own.
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import polars as pl
 
 from flywheel.checkpoint import fingerprint
 from flywheel.lake import Lake
 from flywheel.process import Job, Result
-from flywheel.settings import Workload
+from flywheel.settings import Recipe, Workload
 from flywheel.training.phases import Counts, too_few
 from flywheel.training.recipe import job, name
 
 EMPTY = {"metrics": "{}", "history": "[]", "mlflow_run": None, "seconds": 0.0, "folder": None, "fingerprint": None}
+
+Aside = Literal["shuffled", "length", "reward", "preflight"]
+ASIDE = {"shuffled": "controls", "length": "controls", "reward": "rewards", "preflight": "preflights"}
+"""Where in the state folder each lies."""
 
 
 @dataclass(frozen=True)
@@ -32,14 +36,21 @@ class Training:
         return self.row["reason"]
 
 
-def plan(lake: Lake, workload: str, rules: Workload, *, start: Path, tracking_uri: str | None) -> Training:
+def plan(
+    lake: Lake,
+    workload: str,
+    rules: Workload,
+    *,
+    start: Path,
+    tracking_uri: str | None,
+    minutes: float | None = None,
+) -> Training:
     """The training of the workload's latest dataset; too few records are a reason not to train, not an error.
 
     A cycle that has trained keeps its start: once its winner is champion, training from the champion would begin
-    elsewhere.
+    elsewhere. `minutes` is what it may take.
     """
-    dataset = lake.read("datasets").filter(pl.col("workload") == workload).sort("cycle").row(-1, named=True)
-    made_of = {key: dataset[key] for key in ("workload", "cycle", "dataset", "eval_set")}
+    dataset, made_of = _latest(lake, workload)
     done = _trained_before(lake, dataset, rules)
     start_fingerprint = done["start"] if done else fingerprint(start)
     row = {**made_of, "start": start_fingerprint, "reason": too_few(rules.recipe, _counts(dataset)), **EMPTY}
@@ -47,25 +58,54 @@ def plan(lake: Lake, workload: str, rules: Workload, *, start: Path, tracking_ur
     folder = lake.home / "training" / workload / checkpoint
     if done or row["reason"]:
         return Training(done or row, folder, None)
-    tags = {key: str(value) for key, value in made_of.items()}
-    tracking = {
-        "tracking_uri": tracking_uri,
-        "experiment": workload,
-        "run_name": f"cycle-{dataset['cycle']}",
-        "tags": tags,
+    out = lake.home / "checkpoints" / workload / checkpoint
+    tracking = _tracking(lake, dataset, tracking_uri) if tracking_uri else None
+    asked = _asked(lake, dataset, rules.recipe, start=start, out=out, mlflow=tracking)
+    return Training(row, folder, asked | {"minutes": minutes})
+
+
+def aside(
+    lake: Lake, workload: str, rules: Workload, *, start: Path, kind: Aside, tracking_uri: str | None, minutes: float
+) -> Training:
+    """A run on the same dataset and start whose result is no candidate: it lies in a folder of its own, the table
+    `checkpoints` never hears of it, and so neither the gate nor the registry does.
+    """
+    dataset, made_of = _latest(lake, workload)
+    recipe = rules.recipe
+    if kind == "length" and recipe.phases:  # demonstrations say nothing of length
+        left = tuple(phase for phase in recipe.phases if phase != "sft")
+        recipe = recipe.model_copy(update={"phases": left or None})
+    checkpoint = f"{name(dataset['dataset'], recipe, fingerprint(start))}-{kind}"
+    tracking = _tracking(lake, dataset, tracking_uri, kind=kind) if tracking_uri else None
+    asked = _asked(
+        lake, dataset, recipe, start=start, out=lake.home / ASIDE[kind] / workload / checkpoint, mlflow=tracking
+    )
+    told = {kind: True} if kind in ("reward", "preflight") else {"control": kind}
+    row = {**made_of, "start": fingerprint(start), "reason": None, **EMPTY}
+    return Training(row, lake.home / "training" / workload / checkpoint, asked | told | {"minutes": minutes})
+
+
+def _latest(lake: Lake, workload: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The workload's latest dataset, and what of it a training is made of."""
+    dataset = lake.read("datasets").filter(pl.col("workload") == workload).sort("cycle").row(-1, named=True)
+    return dataset, {key: dataset[key] for key in ("workload", "cycle", "dataset", "eval_set")}
+
+
+def _asked(lake: Lake, dataset: dict[str, Any], recipe: Recipe, **more: Any) -> Job:
+    of = {name: dataset[name] for name in ("workload", "cycle", "dataset")}
+    return job(home=lake.home, recipe=recipe, **of, **more)
+
+
+def _tracking(lake: Lake, dataset: dict[str, Any], uri: str, kind: str = "") -> dict[str, Any]:
+    """How MLflow knows the run; one that is no candidate says so in its name and in a tag."""
+    tags = {key: str(dataset[key]) for key in ("workload", "cycle", "dataset", "eval_set")}
+    return {
+        "tracking_uri": uri,
+        "experiment": dataset["workload"],
+        "run_name": f"cycle-{dataset['cycle']}" + (f"-{kind}" if kind else ""),
+        "tags": tags | ({"aside": kind} if kind else {}),
         "inputs": _inputs(lake, dataset),
     }
-    asked = job(
-        home=lake.home,
-        workload=workload,
-        cycle=dataset["cycle"],
-        dataset=dataset["dataset"],
-        start=start,
-        recipe=rules.recipe,
-        out=lake.home / "checkpoints" / workload / checkpoint,
-        mlflow=tracking if tracking_uri else None,
-    )
-    return Training(row, folder, asked)
 
 
 def _inputs(lake: Lake, dataset: dict[str, Any]) -> list[dict[str, str]]:

@@ -3,7 +3,7 @@
 from typing import Any
 
 from assets.metadata import table
-from assets.training import offered, outcome
+from assets.training import offered, outcome, preflight
 
 HISTORY: list[dict[str, Any]] = [
     {
@@ -54,3 +54,12 @@ def test_every_checkpoint_has_a_row_and_one_is_chosen() -> None:
 def test_a_training_that_was_not_or_that_measured_nothing_has_no_rows() -> None:
     assert (offered([], {}), outcome({})) == ([], "nothing to choose from")
     assert offered([{"phase": "sft", "step": 6, "loss": 0.4}], METRICS) == []
+
+
+def test_the_preflight_shows_what_is_learned_and_what_it_costs() -> None:
+    said = [["<|user|>", False], ["Hi", False], ["<|assistant|>", False], ["Hel", True], ["lo", True]]
+    told = preflight({"phases": [{"phase": "sft", "minutes": 1.5}], "conversation": said})
+    costs, conversation = told.values()
+    assert costs.value.splitlines()[2:] == ["| sft | 1.5 |"]
+    assert conversation.value == "<|user|>Hi<|assistant|>[[Hello]]"
+    assert preflight(None) == {}
