@@ -1,11 +1,11 @@
 """One training run: rows in, a complete checkpoint folder out, or one sentence why not.
 
 Everything is written beside the checkpoint's folder and moved there last: a folder that exists is complete, and a run
-that was killed is simply run again.
+that was killed is simply run again: it goes on from its newest durable checkpoint (`resuming`).
 """
 
+import gc
 import json
-import os
 import shutil
 import time
 import warnings
@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import datasets
+import torch
 import transformers
 
 from flywheel.checkpoint import fingerprint
@@ -26,14 +27,15 @@ from flywheel.training.development import Development
 from flywheel.training.dpo import dpo
 from flywheel.training.offers import Offers
 from flywheel.training.recipe import finished
+from flywheel.training.resuming import FIRST, Resume
 from flywheel.training.rows import Rows, fitting, read, require
+from flywheel.training.saving import sync, synced
 from flywheel.training.sft import sft
 from flywheel.training.tracking import Track, tracked
 from flywheel.training.trainer import Coder
 from flywheel.training.watch import Watch
 
 LIBRARIES = ("torch", "transformers", "trl", "accelerate")
-FIRST = os.environ.get("RANK", "0") == "0"  # of several processes under accelerate, the one that writes
 
 
 def train(job: Job, report: Report) -> Result:
@@ -45,6 +47,8 @@ def train(job: Job, report: Report) -> Result:
             if out.exists():
                 raise TrainingFailed("the checkpoint's folder was not made by training", seen=out, do="move it away")
             _make(job, Recipe(**job["recipe"]), out, report)
+        if FIRST:
+            shutil.rmtree(_half(out), ignore_errors=True)  # now, or left by a run that was killed just here
     return finished(out) or {}
 
 
@@ -65,8 +69,8 @@ def _make(job: Job, recipe: Recipe, out: Path, report: Report) -> None:
     made_of = {**{name: job[name] for name in ("workload", "cycle", "dataset")}, "start": fingerprint(start)}
     params = {**made_of, **_flat(recipe.model_dump())}
     with tracked(job["mlflow"] if FIRST else None, home=home, checkpoint=out.name, params=params) as track:
-        half = out.with_name(f"{out.name}.half")
-        done = _phases(start, rows, recipe, coder=coder, folder=_empty(half), report=report, track=track)
+        resume = Resume(_half(out), out.name, minutes=recipe.save_minutes, report=report)
+        done = _fitted(start, rows, recipe, coder=coder, report=report, track=track, resume=resume)
     if FIRST:
         told = {
             "metrics": done.metrics,
@@ -76,11 +80,13 @@ def _make(job: Job, recipe: Recipe, out: Path, report: Report) -> None:
             "seconds": round(time.monotonic() - began, 1),
             "versions": {library: version(library) for library in LIBRARIES},
             "mlflow_run": track.run,
+            "cut": resume.memory(),
         }
         _write(done.folder / "recipe.json", {**made_of, "recipe": recipe.model_dump()})
         _write(done.folder / "training.json", told)
+        synced(done.folder)
         done.folder.rename(out)
-        shutil.rmtree(half)
+        sync(out.parent)
 
 
 def _rows(job: Job, recipe: Recipe, coder: Coder) -> tuple[Rows, int]:
@@ -89,8 +95,21 @@ def _rows(job: Job, recipe: Recipe, coder: Coder) -> tuple[Rows, int]:
     return fitting(plain, lambda row: coder.tokens(row) <= recipe.max_length)
 
 
+def _fitted(
+    start: Path, rows: Rows, recipe: Recipe, *, coder: Coder, report: Report, track: Track, resume: Resume
+) -> Phases:
+    """The phases; out of memory, again from where it was saved with less of a step at a time."""
+    while True:
+        try:
+            return _phases(start, rows, recipe, coder=coder, report=report, track=track, resume=resume)
+        except torch.OutOfMemoryError:
+            resume.halve()
+        gc.collect()
+        torch.cuda.empty_cache()
+
+
 def _phases(
-    start: Path, rows: Rows, recipe: Recipe, *, coder: Coder, folder: Path, report: Report, track: Track
+    start: Path, rows: Rows, recipe: Recipe, *, coder: Coder, report: Report, track: Track, resume: Resume
 ) -> Phases:
     """SFT where there are demonstrations, DPO where there are pairs; each starts where the one before it ended.
 
@@ -98,17 +117,18 @@ def _phases(
     """
     history: list[dict[str, Any]] = []
     development = Development(rows, coder, recipe)
-    offers = Offers(folder, development, history=history, report=report, track=track)
+    offers = Offers(resume.folder, development, history=history, report=report, track=track, resume=resume)
+    resume.take_up(offers)
 
     def watching(phase: str, count: int, epochs: float) -> Watch:
         return Watch(phase, rows=count, epochs=epochs, history=history, report=report, track=track)
 
-    if rows.demonstrations:
+    if rows.demonstrations and "sft" not in resume.done:
         watch = watching("sft", len(rows.demonstrations), recipe.sft.epochs)
         sft(start, rows.demonstrations, recipe, coder=coder, watch=watch, offers=offers)
-    if rows.pairs:
-        watch, last = watching("dpo", len(rows.pairs), recipe.dpo.epochs), offers.newest
-        dpo(last.folder if last else start, rows.pairs, recipe, coder=coder, watch=watch, offers=offers)
+    if rows.pairs and "dpo" not in resume.done:
+        watch, begin = watching("dpo", len(rows.pairs), recipe.dpo.epochs), offers.beginning("dpo", start)
+        dpo(begin, rows.pairs, recipe, coder=coder, watch=watch, offers=offers)
     kept, chosen = offers.chosen()
     track.log({"chosen": chosen["checkpoint"]}, chosen["checkpoint"])
     final = {f"{point['phase']}/loss": point["loss"] for point in history if "loss" in point}
@@ -122,12 +142,9 @@ def _quiet() -> None:
     warnings.filterwarnings("ignore", category=FutureWarning, module="transformers")
 
 
-def _empty(folder: Path) -> Path:
-    """Without what a killed run left in it."""
-    if FIRST:
-        shutil.rmtree(folder, ignore_errors=True)
-        folder.mkdir(parents=True)
-    return folder
+def _half(out: Path) -> Path:
+    """Where a run works until its checkpoint is whole."""
+    return out.with_name(f"{out.name}.half")
 
 
 def _flat(recipe: dict[str, Any], prefix: str = "") -> dict[str, Any]:
