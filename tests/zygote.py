@@ -2,8 +2,8 @@
 forks a child for each job, which can be killed at any of its moments.
 
 A moment is the begin or the end of a step's computation, or a file that is opened, moved, linked or removed under the
-folder that is watched. They are counted, so that a kill can be planned: `at` is the moment at which the child kills
-itself with SIGKILL, in the midst of whatever it was doing.
+folder that is watched. They are counted, so that a kill can be planned: `at` is the moment at which the child sends
+itself a signal, in the midst of whatever it was doing.
 """
 
 import itertools
@@ -36,14 +36,13 @@ class Zygote:
     def __init__(self, process: "subprocess.Popen[str]", folder: Path) -> None:
         self.process, self.folder, self.numbers = process, folder, itertools.count()
 
-    def train(self, job: dict[str, Any], *, at: int | None = None, before: str = "") -> Ended:
+    def train(
+        self, job: dict[str, Any], *, at: int | None = None, sent: int = signal.SIGKILL, before: str = ""
+    ) -> Ended:
         """One training to its end; `before` is `module:function`, called with the job in the child."""
-        return self.end(self.start(job, at=at, before=before))
-
-    def start(self, job: dict[str, Any], *, at: int | None = None, before: str = "") -> tuple[int, Path]:
         answer = self.folder / f"{next(self.numbers)}.json"
-        self._say({"job": job, "at": at, "before": before, "answer": str(answer)})
-        return self._hear(), answer
+        self._say({"job": job, "at": at, "sent": int(sent), "before": before, "answer": str(answer)})
+        return self.end((self._hear(), answer))
 
     def end(self, started: tuple[int, Path]) -> Ended:
         pid, answer = started
@@ -104,7 +103,7 @@ def _child(train: Callable[..., Any], asked: dict[str, Any]) -> int:
 
     def moment() -> int:
         if (number := next(moments)) == asked["at"]:
-            os.kill(os.getpid(), signal.SIGKILL)
+            os.kill(os.getpid(), asked["sent"])
         return number
 
     def report(message: str, **numbers: float) -> None:
