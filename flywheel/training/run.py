@@ -6,7 +6,6 @@ each other is in `course`.
 """
 
 import json
-import os
 import shutil
 import time
 import warnings

@@ -18,6 +18,7 @@ from transformers import TrainerCallback
 
 from flywheel.settings import Recipe, Step
 from flywheel.training.chip import memory_gb
+from flywheel.training.phases import Phase
 from flywheel.training.rows import Row
 from flywheel.training.trainer import Coder
 
@@ -27,7 +28,7 @@ ON_GPU = torch.cuda.is_available()
 class Planned(NamedTuple):
     """A phase that is to be run: its function, its rows, its knobs."""
 
-    phase: str
+    phase: Phase
     learn: Callable[..., None]
     rows: Sequence[Row]
     step: Step
