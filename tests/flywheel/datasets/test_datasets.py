@@ -13,7 +13,7 @@ from flywheel.datasets import cut, leaks
 from flywheel.datasets.splits import side
 from flywheel.errors import Terminal
 from tests.flywheel.datasets.made import RULES, derived, edits
-from tests.product import accepted, answer, at, edited
+from tests.product import accepted, answer, at, edited, rated
 
 
 def test_no_user_conversation_or_request_is_on_both_sides(tmp_path: Path) -> None:
@@ -102,3 +102,18 @@ def test_the_shares_are_the_settings() -> None:
     sides = [side("drafts", f"user {number}", RULES) for number in range(4000)]
     assert sides.count("eval") / 4000 == pytest.approx(0.3, abs=0.03)
     assert sides.count("development") / 4000 == pytest.approx(0.7 * 0.2, abs=0.03)
+
+
+def test_labels_are_part_of_a_dataset_and_counted(tmp_path: Path) -> None:
+    alone = cut(derived(tmp_path / "alone", edits(60)), "drafts", RULES)
+    liked = [rated(f"n{number}", 1.0, number + 3) for number in range(0, 60, 2)]
+    lake = derived(tmp_path / "liked", [*edits(60), *liked])
+    beside = cut(lake, "drafts", RULES)
+    disliked = [rated(f"n{number}", -1.0, number + 3) for number in range(0, 60, 2)]
+    against = cut(derived(tmp_path / "disliked", [*edits(60), *disliked]), "drafts", RULES)
+    assert alone.rows.drop("dataset").equals(beside.rows.drop("dataset"))
+    assert len({made.name for made in (alone, beside, against)}) == 3
+    kept = lake.read("dataset_labels").filter(pl.col("split") == "train", dataset=beside.name)
+    counted = [made.dataset.select("train_labels", "train_desirable").row(0) for made in (alone, beside, against)]
+    assert counted == [(0, 0), (len(kept), len(kept)), (len(kept), 0)]
+    assert len(kept) > 0

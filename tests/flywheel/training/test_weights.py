@@ -1,105 +1,28 @@
-"""What a weight does, shown by one real step of each trainer in double precision: the weights after it are compared.
+"""What a weight does, shown by one real step of each trainer: the weights of the model after it are compared."""
 
-The step is plain gradient descent, so that what moved is the gradient.
-"""
-
-import json
+import os
+import socket
+import subprocess
+import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
-from datasets import Dataset
-from transformers import Trainer
-from trl.trainer.dpo_config import DPOConfig
-from trl.trainer.dpo_trainer import DPOTrainer
-from trl.trainer.kto_config import KTOConfig
-from trl.trainer.kto_trainer import KTOTrainer
-from trl.trainer.reward_config import RewardConfig
-from trl.trainer.reward_trainer import RewardTrainer
-from trl.trainer.sft_config import SFTConfig
-from trl.trainer.sft_trainer import SFTTrainer
+from safetensors.torch import load_file
 
-from flywheel.training.dpo import WeightedDPO
-from flywheel.training.kto import WeightedKTO, sides
-from flywheel.training.reward import WeightedReward, load_reward
-from flywheel.training.rows import Row
-from flywheel.training.sft import WeightedSFT
-from flywheel.training.trainer import Coder, load
+from flywheel.training.kto import sides
 from tests import tiny
-
-Moved = dict[str, torch.Tensor]
-RECIPES = ["sft", "dpo", "kto", "reward"]
-OURS = {"sft": WeightedSFT, "dpo": WeightedDPO, "kto": WeightedKTO, "reward": WeightedReward}
-THEIRS = {"sft": SFTTrainer, "dpo": DPOTrainer, "kto": KTOTrainer, "reward": RewardTrainer}
-CONFIGS = {"sft": SFTConfig, "dpo": DPOConfig, "kto": KTOConfig, "reward": RewardConfig}
-
-
-def rows(recipe: str, weights: list[float], *, written: list[bool] | None = None) -> list[Row]:
-    """Row i always says the same, and no two are of one length."""
-    return [
-        {
-            "prompt": json.loads(tiny.prompt(index)),
-            **{side: [{"role": "assistant", "content": text}] for side, text in _sides(recipe, index)},
-            "weight": weight,
-            **({"label": index % 3 != 0} if recipe == "kto" else {}),
-            **({"written": bool(written and written[index])} if recipe == "dpo" else {}),
-        }
-        for index, weight in enumerate(weights)
-    ]
-
-
-def _sides(recipe: str, index: int) -> list[tuple[str, str]]:
-    good, bad = "yes of course " * (1 + index % 4), f"No {tiny.NAMES[index % 8]}." * (1 + index % 3)
-    return [("completion", good)] if recipe in ("sft", "kto") else [("chosen", good), ("rejected", bad)]
+from tests.flywheel.training import stepping
+from tests.flywheel.training.stepping import RECIPES, THEIRS, UNEVEN, Moved, rows
 
 
 @pytest.fixture(scope="module")
 def step(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Moved]:
-    """One optimizer step over all rows, cut into micro-batches of `micro`; the weights after it, and the loss told."""
-    coder, other = Coder(tiny_model), tiny.build(tmp_path_factory.mktemp("other") / "model", seed=1)
-
-    def take(recipe: str, taught: list[Row], *, micro: int = 16, kinds: Any = OURS, **more: Any) -> Moved:
-        beside: dict[str, Any] = {"beta": 0.3} if recipe in ("dpo", "kto") else {}
-        if recipe == "sft":
-            beside["completion_only_loss"] = True
-        args = CONFIGS[recipe](
-            output_dir=str(tmp_path_factory.mktemp("step")),
-            optim="sgd",
-            learning_rate=1.0,
-            lr_scheduler_type="constant",
-            max_grad_norm=0.0,
-            num_train_epochs=1,
-            per_device_train_batch_size=micro,
-            gradient_accumulation_steps=-(-len(taught) // micro),
-            max_length=None,
-            use_cpu=True,
-            bf16=False,
-            gradient_checkpointing=False,
-            save_strategy="no",
-            report_to="none",
-            disable_tqdm=True,
-            logging_steps=1,
-            **beside,
-        )
-        model = load_reward(tiny_model, coder, seed=0) if recipe == "reward" else load(tiny_model)
-        # DPO's losses differ by row only where the model is not the reference; KTO's batch has then not moved yet.
-        held = {"dpo": {"ref_model": load(other).double()}, "kto": {"ref_model": load(tiny_model).double()}}
-        trainer: Trainer = kinds[recipe](
-            model=model.double(),
-            args=args,
-            train_dataset=Dataset.from_list(taught),
-            processing_class=coder.tokenizer,
-            **held.get(recipe, {}),
-            **more,
-        )
-        trainer.train()
-        assert trainer.state.global_step == 1
-        told = {"loss": torch.tensor(trainer.state.log_history[0]["loss"])}
-        return told | {name: weight.detach() for name, weight in model.named_parameters()}
-
-    return take
+    """A step of the tiny model."""
+    other = tiny.build(tmp_path_factory.mktemp("other") / "model", seed=1)
+    return partial(stepping.step, tiny_model, other, tmp_path_factory.mktemp("step"))
 
 
 def alike(one: Moved, other: Moved) -> bool:
@@ -129,9 +52,24 @@ def test_where_all_weights_are_equal_the_loss_is_trls_own(step: Callable[..., Mo
 
 @pytest.mark.parametrize("recipe", RECIPES)
 def test_a_step_is_the_same_however_it_is_cut(step: Callable[..., Moved], recipe: str) -> None:
-    uneven = rows(recipe, [0.1, 1, 0.5, 0.2, 0.9, 0.7, 0.3])
+    uneven = rows(recipe, UNEVEN[:7])
     whole = step(recipe, uneven)
     assert alike(whole, step(recipe, uneven, micro=2))  # the last has one row
+
+
+@pytest.mark.slow
+def test_a_step_is_the_same_on_two_ranks(step: Callable[..., Moved], tiny_model: Path, tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = str(free.getsockname()[1])
+    together = {"WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port, "OMP_NUM_THREADS": "1"}
+    other = tiny.build(tmp_path / "other", seed=1)
+    command = [sys.executable, "-m", "tests.flywheel.training.stepping", str(tiny_model), str(other), str(tmp_path)]
+    ranks = [subprocess.Popen(command, env=os.environ | together | {"RANK": rank, "LOCAL_RANK": rank}) for rank in "01"]
+    assert [rank.wait(timeout=300) for rank in ranks] == [0, 0]
+    for recipe in RECIPES:
+        ranked, alone = load_file(tmp_path / f"{recipe}.safetensors"), step(recipe, rows(recipe, UNEVEN))
+        # The tokens of a step are counted over all ranks; the loss told is the first one's part.
+        assert alike(*({name: each[name] for name in alone if name != "loss"} for each in (ranked, alone)))
 
 
 def test_sft_in_dpo_teaches_what_people_wrote_and_nothing_else(step: Callable[..., Moved]) -> None:
