@@ -8,7 +8,7 @@ export FLYWHEEL_HOME ?= $(CURDIR)/.flywheel
 export DAGSTER_HOME := $(CURDIR)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-slow check format bench bench-datasets bench-derive bench-gate bench-generate ui constraints
+.PHONY: help setup demo test test-slow check format bench bench-datasets bench-derive bench-gate bench-generate bench-train bench-train-gpu ui constraints
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -58,6 +58,12 @@ bench-gate: setup  ## what judging 100,000 items costs, and what the gate promis
 
 bench-generate: setup  ## the gate's answers in tokens per second beside generate(): some ten minutes
 	@$(BIN)/python -m benchmarks.generate
+
+bench-train: setup  ## training beside the bare TRL script, and what Dagster costs a step: some ten minutes
+	@$(BIN)/python -m benchmarks.training
+
+bench-train-gpu: setup  ## SFT and DPO on one GPU beside TRL's defaults and its best settings; skips without one
+	@$(BIN)/python -m benchmarks.training.gpu
 
 bench-datasets: .venv/bench  ## near-duplicates, decontamination and a million records to a dataset, beside named peers
 	@$(BIN)/python -m benchmarks.datasets
