@@ -68,7 +68,9 @@ def _make(job: Job, recipe: Recipe, out: Path, report: Report) -> None:
     require(rows, recipe.min_records)
     made_of = {**{name: job[name] for name in ("workload", "cycle", "dataset")}, "start": fingerprint(start)}
     params = {**made_of, **_flat(recipe.model_dump())}
-    with tracked(job["mlflow"] if FIRST else None, home=home, checkpoint=out.name, params=params) as track:
+    with tracked(
+        job["mlflow"] if FIRST else None, home=home, checkpoint=out.name, params=params, report=report
+    ) as track:
         resume = Resume(_half(out), out.name, minutes=recipe.save_minutes, report=report)
         done = _fitted(start, rows, recipe, coder=coder, report=report, track=track, resume=resume)
     if FIRST:
