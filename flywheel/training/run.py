@@ -20,6 +20,7 @@ import transformers
 
 from flywheel.checkpoint import fingerprint
 from flywheel.errors import TrainingFailed
+from flywheel.gpu import held, needed
 from flywheel.lake import locked
 from flywheel.process import Job, Report, Result
 from flywheel.settings import Recipe
@@ -46,7 +47,9 @@ def train(job: Job, report: Report) -> Result:
         if finished(out) is None:
             if out.exists():
                 raise TrainingFailed("the checkpoint's folder was not made by training", seen=out, do="move it away")
-            _make(job, Recipe(**job["recipe"]), out, report)
+            recipe = Recipe(**job["recipe"])
+            with held(report, room=needed(Path(job["start"]), lora=recipe.lora is not None)):
+                _make(job, recipe, out, report)
         if FIRST:
             shutil.rmtree(_half(out), ignore_errors=True)  # now, or left by a run that was killed just here
     return finished(out) or {}
