@@ -35,6 +35,6 @@ def definitions() -> dg.Definitions:
         jobs=automation.JOBS,
         schedules=[automation.daily, automation.weekly_cycle],
         sensors=[automation.new_logs, automation.stale_days, automation.champion_moved, automation.void_verdicts],
-        resources={"wheel": Wheel(), "pipes": dg.PipesSubprocessClient()},
+        resources={"wheel": Wheel(), "pipes": dg.PipesSubprocessClient(termination_timeout_seconds=40)},
         executor=dg.in_process_executor,
     )

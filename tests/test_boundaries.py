@@ -25,6 +25,7 @@ GROUND = (
     "decoding",
     "model",
     "compute",
+    "gpu",
     "capture",
 )
 HEAVY = ("torch", "transformers", "trl", "mlflow")

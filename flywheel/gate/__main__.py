@@ -1,6 +1,7 @@
 """`python -m flywheel.gate FOLDER`: what needs torch, in a process of its own: answers, and scores by a model."""
 
 from flywheel.errors import BadInput
+from flywheel.gpu import held
 from flywheel.process import Job, Report, Result, child
 
 
@@ -9,7 +10,8 @@ def work(job: Job, report: Report) -> Result:
         case "answers":
             from flywheel.gate.generate import generate  # loads torch
 
-            return generate(job, report)
+            with held(report):
+                return generate(job, report)
         case "preference":
             from flywheel.gate.scorers import preference
 

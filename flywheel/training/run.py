@@ -19,6 +19,7 @@ import transformers
 
 from flywheel.checkpoint import fingerprint
 from flywheel.errors import TrainingFailed
+from flywheel.gpu import held, needed
 from flywheel.lake import locked
 from flywheel.process import Job, Report, Result
 from flywheel.settings import Recipe
@@ -43,12 +44,14 @@ def train(job: Job, report: Report) -> Result:
     _quiet()
     out, home, recipe = Path(job["out"]), Path(job["home"]), Recipe(**job["recipe"])
     if job.get("preflight"):
-        return {"preflight": _looked_ahead(job, recipe, report)}
+        with held(report, room=needed(Path(job["start"]), lora=recipe.lora is not None)):
+            return {"preflight": _looked_ahead(job, recipe, report)}
     with locked(home / "locks" / f"training-{out.name}") if FIRST else nullcontext():
         if finished(out) is None:
             if out.exists():
                 raise TrainingFailed("the checkpoint's folder was not made by training", seen=out, do="move it away")
-            _make(job, recipe, out, report)
+            with held(report, room=needed(Path(job["start"]), lora=recipe.lora is not None)):
+                _make(job, recipe, out, report)
         if FIRST:
             shutil.rmtree(_half(out), ignore_errors=True)  # now, or left by a run that was killed just here
     return finished(out) or {}
@@ -71,7 +74,9 @@ def _make(job: Job, recipe: Recipe, out: Path, report: Report) -> None:
     require_affordable(ahead, job.get("minutes"))
     made_of = {**{name: job[name] for name in ("workload", "cycle", "dataset")}, "start": fingerprint(start)}
     params = {**made_of, **_flat(recipe.model_dump())}
-    with tracked(job["mlflow"] if FIRST else None, home=home, checkpoint=out.name, params=params) as track:
+    with tracked(
+        job["mlflow"] if FIRST else None, home=home, checkpoint=out.name, params=params, report=report
+    ) as track:
         resume = Resume(_half(out), out.name, minutes=recipe.save_minutes, report=report)
         course = Course(start, recipe, ready.phases, ready.rows, ready.coder, report, track, resume)
         done = course.run()

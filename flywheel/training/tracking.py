@@ -1,14 +1,27 @@
-"""One MLflow run for a training run, written while it runs. Registering its result belongs in `flywheel.registry`."""
+"""One MLflow run for a training, which never waits for MLflow nor fails with it: what is said goes into an outbox.
 
-import logging
-import os
+A training that is taken up again goes on in the same run, and what it says a second time on the way is not said twice.
+Registering its result belongs in `flywheel.registry`.
+"""
+
+import subprocess
 import time
+import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from flywheel.lake import locked
+from flywheel.errors import Transient
+from flywheel.process import Report
+from flywheel.training.delivery import Delivery, Sender, deliver, now
+from flywheel.training.outbox import Outbox, opened
+from flywheel.training.system import System
+
+PATIENCE, SHORT = 30.0, 3.0
+"""Seconds for MLflow to take the last of it before the process ends; where somebody waits for that, only some."""
+SYSTEM_EVERY = 10.0
+"""Seconds between two looks at the machine."""
 
 
 class Track:
@@ -21,71 +34,99 @@ class Track:
 
 
 class MlflowTrack(Track):
-    """Metrics go to a run in MLflow."""
+    """Metrics go to the outbox, and from there to a run in MLflow; each name and step once."""
 
-    def __init__(self, client: Any, run: str) -> None:
-        self.client, self.run = client, run
+    def __init__(self, outbox: Outbox, home: Path) -> None:
+        self.outbox, self.delivery = outbox, Delivery(outbox, home)
+        self.said = {(name, x["step"]) for x in outbox.lines() if "values" in x for name in x["values"]}
+        self.system, self.looked = System(), 0.0
+        self.looks = sum(name == "system/memory_megabytes" for name, _ in self.said)
+        self.sender = Sender(self.delivery)
+
+    @property
+    def run(self) -> str | None:  # pyright: ignore[reportIncompatibleVariableOverride]
+        return self.outbox.progress()[0]
 
     def log(self, metrics: Mapping[str, float], step: int) -> None:
-        from mlflow.entities import Metric
+        self._say(metrics, step)
+        if time.monotonic() - self.looked >= SYSTEM_EVERY:
+            self._say(self.system.look(), self.looks)
+            self.looked, self.looks = time.monotonic(), self.looks + 1
 
-        now = int(time.time() * 1000)
-        self.client.log_batch(self.run, [Metric(name, value, now, step) for name, value in metrics.items()])
+    def _say(self, metrics: Mapping[str, float], step: int) -> None:
+        values = {name: float(value) for name, value in metrics.items() if (name, step) not in self.said}
+        if values:
+            self.said |= {(name, step) for name in values}
+            self.outbox.say({"kind": "metrics", "time": now(), "step": step, "values": values})
+            self.sender.wake()
+
+    def end(self, status: str, error: str, report: Report) -> None:
+        """The run ends as the training did; what MLflow has not taken by then waits for the next who asks."""
+        self.outbox.say({"kind": "end", "status": status, "time": now(), "error": error})
+        self.sender.end(SHORT if status == "KILLED" else PATIENCE)
+        if waiting := self.outbox.waiting():
+            report(f"MLflow cannot be reached: what it missed waits in {self.outbox.folder}", lines=waiting)
+        for refused in self.delivery.refused[:1]:
+            report(f"MLflow refused some of it: {refused}")
 
 
 @contextmanager
 def tracked(
-    wanted: Mapping[str, Any] | None, *, home: Path, checkpoint: str, params: Mapping[str, Any]
+    wanted: Mapping[str, Any] | None,
+    *,
+    home: Path,
+    checkpoint: str,
+    params: Mapping[str, Any],
+    report: Report = lambda message, **numbers: None,
 ) -> Iterator[Track]:
-    """A run that ends FINISHED or FAILED as the block does; without `wanted` nothing is tracked."""
+    """A run that ends as the block does: FINISHED, FAILED, or KILLED if it can be taken up again."""
     if wanted is None:
         yield Track()
         return
-    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
-    from mlflow import MlflowClient  # seconds, and only tracked runs need it
-    from mlflow.entities import Param
-
-    logging.getLogger("mlflow").setLevel(logging.WARNING)
-    with locked(home / "locks" / "mlflow"):  # two first users would both set the database up
-        client = MlflowClient(wanted["tracking_uri"])
-        experiment = _experiment(client, wanted["experiment"], home)
-    _end_killed(client, experiment, checkpoint)
-    tags = {**wanted.get("tags", {}), "checkpoint": checkpoint}
-    run = client.create_run(experiment, run_name=wanted["run_name"], tags=tags).info.run_id
-    client.log_batch(run, params=[Param(name, str(value)) for name, value in params.items()])
-    if inputs := wanted.get("inputs"):
-        _log_inputs(client, run, inputs)
+    outbox = opened(home, checkpoint)
+    if outbox.lines():
+        outbox.say({"kind": "again"})
+    else:
+        outbox.say(_opening(wanted, checkpoint, params))
+    track = MlflowTrack(outbox, home)
     try:
-        yield MlflowTrack(client, run)
+        yield track
     except BaseException as error:
-        client.set_tag(run, "error", str(error)[:500])
-        client.set_terminated(run, "FAILED")
+        track.end("KILLED" if isinstance(error, Transient) else "FAILED", str(error), report)
         raise
-    client.set_terminated(run, "FINISHED")
+    track.end("FINISHED", "", report)
+    if not outbox.waiting():  # it is there: now is the time for what others left
+        deliver(home, report)
 
 
-def _experiment(client: Any, name: str, home: Path) -> str:
-    found = client.get_experiment_by_name(name)
-    if found is not None:
-        return found.experiment_id
-    return client.create_experiment(name, artifact_location=(home / "mlartifacts" / name).as_uri())
+def _opening(wanted: Mapping[str, Any], checkpoint: str, params: Mapping[str, Any]) -> dict[str, Any]:
+    commit = _commit()
+    tags = {
+        **wanted.get("tags", {}),
+        "checkpoint": checkpoint,
+        **({"mlflow.source.git.commit": commit} if commit else {}),
+    }
+    return {
+        "kind": "run",
+        "time": now(),
+        "token": uuid.uuid4().hex,
+        "tracking_uri": wanted["tracking_uri"],
+        "experiment": wanted["experiment"],
+        "run_name": wanted["run_name"],
+        "tags": tags,
+        "params": {name: str(value) for name, value in params.items()},
+        "inputs": wanted.get("inputs") or [],
+    }
 
 
-def _log_inputs(client: Any, run: str, inputs: list[Mapping[str, str]]) -> None:
-    """What the run was made of, where MLflow shows it: beside the run."""
-    from mlflow.entities import Dataset, DatasetInput, InputTag
-
-    client.log_inputs(run, [
-        DatasetInput(
-            Dataset(one["name"], one["digest"], "delta", one["source"], profile=one["profile"]),
-            [InputTag("mlflow.data.context", one["context"])],
-        )
-        for one in inputs
-    ])  # fmt: skip
-
-
-def _end_killed(client: Any, experiment: str, checkpoint: str) -> None:
-    """A killed process cannot end its run; whoever trains the same checkpoint next does it."""
-    unfinished = f"tags.checkpoint = '{checkpoint}' and attributes.status = 'RUNNING'"
-    for run in client.search_runs([experiment], unfinished):
-        client.set_terminated(run.info.run_id, "KILLED")
+def _commit() -> str | None:
+    """Of the code that trains, where it lies in a clone."""
+    root = Path(__file__).parents[2]
+    if not (root / ".git").exists():
+        return None
+    asked = ["git", "-C", str(root), "rev-parse", "HEAD"]
+    try:
+        told = subprocess.run(asked, capture_output=True, text=True, check=False, timeout=10)
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return told.stdout.strip() or None

@@ -173,7 +173,9 @@ def test_a_killed_run_repeated_ends_in_the_same_checkpoint(tmp_path: Path, tiny_
     assert killed_at(command, "dpo") == -signal.SIGKILL
     assert not Path(job["out"]).exists()
     assert Path(f"{job['out']}.half").exists()
-    again = train({**job, "mlflow": tracking}, silent)
+    reports: list[str] = []
+    again = train({**job, "mlflow": tracking}, lambda message, **numbers: reports.append(message))
+    assert "taken up where it was saved, after sft" in reports
     assert again["fingerprint"] == trained["fingerprint"]
     assert not Path(f"{job['out']}.half").exists()
 
@@ -181,7 +183,10 @@ def test_a_killed_run_repeated_ends_in_the_same_checkpoint(tmp_path: Path, tiny_
 
     client = MlflowClient(tracking["tracking_uri"])
     runs = client.search_runs([client.get_experiment_by_name("w").experiment_id])
-    assert sorted(run.info.status for run in runs) == ["FINISHED", "KILLED"]
+    assert [run.info.status for run in runs] == ["FINISHED"]  # the same run goes on
+    for phase in ("sft", "dpo"):
+        steps = [metric.step for metric in client.get_metric_history(runs[0].info.run_id, f"{phase}/loss")]
+        assert steps == [1, 2, 3, 4, 5, 6]
 
 
 def test_another_seed_is_another_checkpoint(tmp_path: Path, tiny_model: Path, trained: Result) -> None:
