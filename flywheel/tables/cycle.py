@@ -47,9 +47,11 @@ class EvalSets(dy.Schema):
     items = dy.List(dy.String(), nullable=False)
     added = dy.List(dy.String(), nullable=False)
     retired = dy.List(dy.String(), nullable=False)
+    left_as = dy.List(dy.String(), nullable=False)
     forgotten = dy.List(dy.String(), nullable=False)
     checks = dy.String(nullable=False)
     strata = dy.String(nullable=False)
+    forms = dy.List(dy.String(), nullable=False)
 
 
 class Reviews(dy.Schema):
