@@ -5,7 +5,7 @@ https://docs.dagster.io/guides/test/asset-checks
 
 import dagster as dg
 import polars as pl
-from flywheel.datasets import frozen, leaks, sealed
+from flywheel.datasets import frozen, frozen_forms, leaks, sealed
 from flywheel.errors import FlywheelError
 from flywheel.records import KINDS
 
@@ -51,7 +51,7 @@ def only_what_may_train(kind: str) -> dg.AssetChecksDefinition:
     asset="eval_items",
     blocking=True,
     partitions_def=WORKLOADS,
-    description="The eval set and the sealed set are byte for byte what they were frozen as.",
+    description="The eval set, the sealed set and what retired from them are byte for byte what they were frozen as.",
 )
 def eval_set_is_frozen(context: dg.AssetCheckExecutionContext, wheel: Wheel) -> dg.AssetCheckResult:
     workload = context.partition_key
@@ -74,7 +74,8 @@ def no_leakage(context: dg.AssetCheckExecutionContext, wheel: Wheel) -> dg.Asset
     lake, of = wheel.lake(), pl.col("workload") == context.partition_key
     latest = lake.read("datasets").filter(of).sort("cycle")["dataset"][-1]
     rows = lake.read("dataset_rows").filter(of, pl.col("dataset") == latest)
-    found = leaks(rows, lake.read("eval_items").filter(of))
+    forms = frozen_forms(lake, context.partition_key)
+    found = leaks(rows, lake.read("eval_items").filter(of), forms)
     return dg.AssetCheckResult(passed=not any(found), metadata=found._asdict())
 
 

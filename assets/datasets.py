@@ -103,6 +103,7 @@ def cards(context: dg.AssetExecutionContext, wheel: Wheel) -> dg.MaterializeResu
             "users": told["users"]["users"],
             "share_of_the_most_frequent_users": curve(told["users"]["curve"]),
             "hashes": table([told["hashes"]]),
+            "bridges": table(told["bridges"]),
             "exports": table([{"split": split, **lines} for split, lines in told["exports"].items()]),
             "samples": table(told["samples"]),
         },

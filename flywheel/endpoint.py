@@ -1,7 +1,8 @@
 """Asking a model behind an endpoint that speaks OpenAI's chat completions, a few requests at a time.
 
 Too many requests, a server's own errors and a lost connection are tried again, later each time, then end in
-`Transient`; everything else that is refused is for a person to mend. The key comes from the environment and goes
+`Transient`. A single request may be refused for what it asks: it is a hole as long as others are answered. Everything
+else that is refused is for a person to mend. The key comes from the environment and goes
 nowhere but there: a redirect is refused. What is asked, and what becomes of the answers, belongs to whoever asks.
 """
 
@@ -32,6 +33,10 @@ AT_ONCE = 8
 TRIES = 5
 WAIT, LONGEST_WAIT = 1.0, 60.0
 AGAIN = {408, 409, 425, 429}
+REFUSED = {400, 413, 422}
+"""What an endpoint says to one request: too long, or not to its taste."""
+MOST_REFUSED = 16
+"""So many refused before one is answered is no matter of single requests."""
 MOST = 4_000_000
 """Bytes of a reply that are read."""
 
@@ -45,6 +50,20 @@ class Reply(NamedTuple):
     seconds: float
 
 
+@dataclass(frozen=True)
+class Refused:
+    """This one request was refused: the sentence for a person, should all be."""
+
+    error: Terminal
+
+    tokens_in: None = None
+    tokens_out: None = None
+
+    @property
+    def text(self) -> str:
+        return f"refused: {self.error.seen}"
+
+
 @dataclass(frozen=True, kw_only=True)
 class Asking:
     """How one endpoint is asked; `whose`, `written` and `again` are for the sentences of what goes wrong."""
@@ -56,6 +75,8 @@ class Asking:
     written: str = "its section in flywheel.toml"
     again: str = "run it again: the answers so far are kept"
     at_once: int = AT_ONCE
+    answers: bool = False
+    """It is known to answer such requests: what it refuses is refused for what it asks, even where all are."""
 
     def __post_init__(self) -> None:
         if not self.endpoint.url.startswith(("http://", "https://")):
@@ -69,27 +90,38 @@ class Asking:
 
     def each(
         self, asked: Iterable[Messages], *, seeds: Sequence[int] = (), sending: Sending = lambda number, text: None
-    ) -> Iterator[tuple[int, Reply]]:
+    ) -> Iterator[tuple[int, Reply | Refused]]:
         """The replies with the numbers of their requests, as they come; after a failure those under way still do.
 
-        A request is drawn only when there is room for it: who asks may stop at any time and loses no answer.
+        What is refused waits until another is answered; where none is, that ends it. A request is drawn only when there
+        is room for it: who asks may stop at any time and loses no answer.
         """
-        under_way: set[Future[tuple[int, Reply]]] = set()
+        under_way: set[Future[tuple[int, Reply | Refused]]] = set()
         failed: list[BaseException] = []
+        answers, refused = self.answers, dict[int, Refused]()
         stop = threading.Event()
 
-        def one(number: int, messages: Messages) -> tuple[int, Reply]:
+        def one(number: int, messages: Messages) -> tuple[int, Reply | Refused]:
             body = self._body(messages, seeds[number] if seeds else None)
             sending(number, body)
             return number, self._reply(body, stop)
 
-        def ended(done: Iterable[Future[tuple[int, Reply]]]) -> Iterator[tuple[int, Reply]]:
+        def ended(done: Iterable[Future[tuple[int, Reply | Refused]]]) -> Iterator[tuple[int, Reply | Refused]]:
+            nonlocal answers
             for each in done:
                 if error := each.exception():
                     failed.append(error)
                     stop.set()
+                    continue
+                number, reply = each.result()
+                if isinstance(reply, Refused):
+                    refused[number] = reply
                 else:
-                    yield each.result()
+                    answers = True
+                    yield number, reply
+            if answers:
+                yield from refused.items()
+                refused.clear()
 
         with ThreadPoolExecutor(self.at_once) as pool:
             try:
@@ -98,13 +130,16 @@ class Asking:
                     if len(under_way) == self.at_once:
                         done, under_way = wait(under_way, return_when=FIRST_COMPLETED)
                         yield from ended(done)
-                    if failed:
+                    if len(refused) >= MOST_REFUSED:  # none was answered: perhaps one of those under way
+                        done, under_way = under_way, set()
+                        yield from ended(as_completed(done))
+                    if failed or len(refused) >= MOST_REFUSED:
                         break
                 yield from ended(as_completed(under_way))
             finally:
                 stop.set()
-        if failed:
-            raise failed[0]
+        if failed or refused:
+            raise failed[0] if failed else next(iter(refused.values())).error
 
     def _body(self, messages: Messages, seed: int | None) -> str:
         if self.endpoint.system and not any(message["role"] == "system" for message in messages):
@@ -113,12 +148,15 @@ class Asking:
         drawn = {} if seed is None else {"seed": seed}
         return json.dumps({**body, "max_tokens": self.max_tokens, **drawn})
 
-    def _reply(self, body: str, stop: threading.Event) -> Reply:
+    def _reply(self, body: str, stop: threading.Event) -> Reply | Refused:
         headers = {"Content-Type": "application/json"}
         if key := os.environ.get(self.endpoint.key):
             headers["Authorization"] = f"Bearer {key}"
         url = self.endpoint.url.rstrip("/") + "/chat/completions"
-        said, seconds = self._sent(urllib.request.Request(url, body.encode(), headers), stop)
+        try:
+            said, seconds = self._sent(urllib.request.Request(url, body.encode(), headers), stop)
+        except _ThisOne as error:
+            return Refused(error)
         try:
             told = json.loads(said)
             text = str(told["choices"][0]["message"]["content"] or "")
@@ -153,7 +191,12 @@ class Asking:
         key, written = f"check {self.endpoint.key} in the environment", f"check {self.written} url and model"
         do = key if error.code in (401, 403) else written
         what = f"{self.whose} at {self.endpoint.url} refused the request"
-        return Terminal(what, seen=f"{seen}{_code(error)}", do=do)
+        kind = _ThisOne if error.code in REFUSED else Terminal
+        return kind(what, seen=f"{seen}{_code(error)}", do=do)
+
+
+class _ThisOne(Terminal):
+    """Refused for what this one request asks, unless all are."""
 
 
 class _Straight(urllib.request.HTTPRedirectHandler):

@@ -24,15 +24,15 @@ min_users = 5
 ROWS = 60
 
 
-def tickets(path: Path) -> Path:
+def tickets(path: Path, first: int = 0) -> Path:
     """A help desk's export: what was asked, what a macro suggested, what the agent sent."""
     with path.open("w") as file:
         out = csv.writer(file)
         out.writerow(["no", "agent", "asked on", "customer wrote", "macro", "sent out"])
-        for number in range(ROWS):
+        for number in range(first, first + ROWS):
             sent = f"Your refund for order {number} is on its way and will arrive within three working days."
             macro = sent if number % 4 == 0 else f"We are sorry. {sent} Please contact us again if you need more help."
-            day = f"2026-01-{6 + number % 20:02}T10:{number:02}:00Z"
+            day = f"2026-01-{6 + number % 20:02}T10:{number % 60:02}:00Z"
             out.writerow([number, f"agent {number % 30}", day, f"Where is the money for order {number}?", macro, sent])
     return path
 
@@ -74,6 +74,14 @@ def test_history_is_cut_exported_and_told_from_the_command_line(tmp_path: Path) 
     left = told(tmp_path, "eval-set", "forget", "tickets", gone)
     assert left["items"] == len(made.items) - 1
     assert gone not in lake.read("eval_items")["item"]
+    user = made.items["user"][0]
+    assert left["still_held"]["exchanges"] == len(lake.read("exchanges").filter(user=user))
+    assert "may_train = false" in left["do"]
+    told(tmp_path, "backfill", tickets(tmp_path / "more.csv", first=ROWS), *options)
+    late = flywheel(tmp_path, "eval-set", "forget", "tickets", made.items["item"][1])
+    assert late.returncode != 0
+    assert b"not derived yet" in late.stderr
+    assert made.items["item"][1] in lake.read("eval_items")["item"]
 
 
 def test_a_final_text_without_a_draft_is_the_answer(tmp_path: Path) -> None:

@@ -6,13 +6,14 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from typing import Any
 
 import pytest
 
-from flywheel.endpoint import LONGEST_WAIT, TRIES, Asking, Messages, told_to_wait
+from flywheel.endpoint import LONGEST_WAIT, MOST_REFUSED, TRIES, Asking, Messages, Refused, told_to_wait
 from flywheel.errors import BadInput, Terminal, Transient
 from flywheel.settings import Endpoint
 from tests.chat import Reply, Served, completion, failing
@@ -34,6 +35,7 @@ def echo(number: int, body: dict[str, Any]) -> Reply:
 def test_a_busy_endpoint_is_asked_again_until_it_answers(served: Served) -> None:
     served.reply = lambda number, body: [failing(429), failing(500), completion("yes", (5, 2))][number - 1]
     [(number, reply)] = asking(served).each([question("a")])
+    assert not isinstance(reply, Refused)
     assert (number, *reply[:3]) == (0, "yes", 5, 2)
     assert reply.seconds > 0
     assert len(served.asked) == 3
@@ -96,6 +98,51 @@ def test_what_a_person_must_mend_is_said_once(served: Served, reply: Reply, word
     assert all(word in str(raised.value) for word in words)
     assert "Anna" not in str(raised.value)
     assert len(served.asked) == 1
+
+
+def refusing(*bad: str, status: int = 400) -> Callable[[int, dict[str, Any]], Reply]:
+    """An endpoint that takes offence at these words."""
+
+    def reply(number: int, body: dict[str, Any]) -> Reply:
+        told = '{"error": {"code": "context_length_exceeded"}}'
+        return failing(status, told) if body["messages"][-1]["content"] in bad else echo(number, body)
+
+    return reply
+
+
+@pytest.mark.parametrize("status", [400, 413, 422])
+@pytest.mark.parametrize("bad", ["a", "c", "e"])
+def test_one_request_that_is_refused_leaves_the_others(served: Served, status: int, bad: str) -> None:
+    served.reply = refusing(bad, status=status)
+    found = dict(asking(served, at_once=2).each([question(letter) for letter in "abcde"]))
+    assert {number for number, reply in found.items() if isinstance(reply, Refused)} == {"abcde".index(bad)}
+    assert found["abcde".index(bad)].text.startswith(f"refused: {status}")
+    assert "context_length_exceeded" in found["abcde".index(bad)].text
+    assert sorted(reply.text for reply in found.values() if not isinstance(reply, Refused)) == sorted(
+        set("ABCDE") - {bad.upper()}
+    )
+
+
+def test_where_every_request_is_refused_that_is_said_and_not_all_are_asked(served: Served) -> None:
+    served.reply = lambda number, body: failing(400)
+    with pytest.raises(Terminal, match="refused the request"):
+        asking(served).texts([question("a"), question("b")])
+    assert len(served.asked) == 2
+    with pytest.raises(Terminal, match="refused the request"):
+        asking(served).texts([question(str(number)) for number in range(200)])
+    assert len(served.asked) < 2 + MOST_REFUSED + 2 * 8
+
+
+def test_an_endpoint_that_answered_others_before_refuses_what_is_asked_and_not_us(served: Served) -> None:
+    served.reply = lambda number, body: failing(422)
+    [(_, reply)] = replace(asking(served), answers=True).each([question("a")])
+    assert isinstance(reply, Refused)
+
+
+def test_a_wrong_key_is_no_matter_of_one_request(served: Served) -> None:
+    served.reply = refusing("c", status=401)
+    with pytest.raises(Terminal, match="OPENAI_API_KEY"):
+        asking(served, at_once=1).texts([question(letter) for letter in "abcde"])
 
 
 def test_answers_that_were_under_way_are_not_lost_to_one_that_fails(served: Served) -> None:

@@ -11,7 +11,7 @@ import resource
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -118,8 +118,8 @@ def timed() -> Counter[str]:
 
         return apply
 
-    def all_clocked(items: pl.DataFrame, rules: Workload) -> dict[str, curation.Apply]:
-        return {name: clocked(name, rule) for name, rule in rules_of(items, rules).items()}
+    def all_clocked(items: pl.DataFrame, rules: Workload, forms: Sequence[str]) -> dict[str, curation.Apply]:
+        return {name: clocked(name, rule) for name, rule in rules_of(items, rules, forms).items()}
 
     curation._rules = all_clocked  # pyright: ignore[reportPrivateUsage]
     return took

@@ -8,7 +8,7 @@ import polars as pl
 import typer
 
 from flywheel.cli.common import AsJson, Named, app, listed, people, say, wheel
-from flywheel.errors import BadInput
+from flywheel.errors import BadInput, Transient
 from flywheel.status import as_json
 
 
@@ -74,13 +74,27 @@ def forget(
     items: Annotated[list[str], typer.Argument(help="Items that must leave, by id.")],
     json_out: AsJson = False,
 ) -> None:
-    """Take items out for good, because someone asked to be forgotten: a new version of the set without them."""
+    """Take items out for good, because someone asked to be forgotten: a new version of the set without them.
+
+    Their users' other rows stay where they are: how many there still are is said, and how they go.
+    """
+    from flywheel import records, signals
     from flywheel.datasets import advance
+    from flywheel.datasets.held import still_held
 
     read, lake = wheel()
-    known = set(lake.read("eval_items").filter(workload=workload)["item"])
-    if strangers := sorted(set(items) - known):
+    rules = read.workload(workload)
+    held = lake.read("eval_items").filter(workload=workload)
+    if strangers := sorted(set(items) - set(held["item"])):
         raise BadInput("no such item", seen=", ".join(strangers), do="name items of the table eval_items, by id")
+    if stale := sorted({*signals.stale_days(lake, read), *records.stale_days(lake, read)}):
+        what, seen = "some days are not derived yet, and may hold what was asked to be forgotten", map(str, stale[:5])
+        raise Transient(what, seen=", ".join(seen), do="run flywheel derive, then this again")
+    users = held.filter(pl.col("item").is_in(items))["user"].unique().to_list()
     with lake.writing():
-        left = advance(lake, workload, read.workload(workload), forget=items)
-    say({"workload": workload, "eval_set": left["eval_set"][0], "items": len(left)}, json_out)
+        left = advance(lake, workload, rules, forget=items)
+    found = still_held(lake, workload, users)
+    told = {"workload": workload, "eval_set": left["eval_set"][0], "items": len(left), "still_held": found}
+    if found:
+        told["do"] = "log may_train = false for their conversations and derive; the next dataset is made without them"
+    say(told, json_out)

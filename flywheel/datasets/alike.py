@@ -16,12 +16,13 @@ def normalised(text: str) -> str:
     return grams.normalised(pl.Series([text]))[0]
 
 
-def repeats(texts: Sequence[str], known: Iterable[str]) -> list[bool]:
-    """Of each text, whether it nearly repeats a known one."""
-    return near.repeats(pl.Series(texts, dtype=pl.String), pl.Series(list(known), dtype=pl.String)).to_list()
+def repeats(texts: Sequence[str], known: Iterable[str], forms: Sequence[str] = ()) -> list[bool]:
+    """Of each text, whether it nearly repeats a known one, and not for what both have of the product's `forms`."""
+    ours, theirs = (pl.Series(side, dtype=pl.String) for side in (texts, list(known)))
+    return near.repeats(ours, theirs, forms).to_list()
 
 
-def repeated(texts: Sequence[str]) -> list[bool]:
+def repeated(texts: Sequence[str], forms: Sequence[str] = ()) -> list[bool]:
     """Of each text, whether it nearly repeats another one of them."""
-    found = near.clusters(pl.Series(texts, dtype=pl.String)).to_frame("cluster")
+    found = near.clusters(pl.Series(texts, dtype=pl.String), forms).to_frame("cluster")
     return found.select(pl.len().over("cluster") > 1).to_series().to_list()

@@ -4,7 +4,7 @@ them.
 What is then kept of them is decided by `curation`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import polars as pl
 
@@ -18,7 +18,13 @@ SIDES = {"completion": "chosen", "response": "chosen", "id": "record"}
 
 
 def candidates(
-    lake: Lake, records: Mapping[str, pl.DataFrame], items: pl.DataFrame, workload: str, rules: Workload
+    lake: Lake,
+    records: Mapping[str, pl.DataFrame],
+    items: pl.DataFrame,
+    forms: Sequence[str],
+    *,
+    workload: str,
+    rules: Workload,
 ) -> pl.DataFrame:
     """Pairs, demonstrations and labels: `barred` if an event of theirs must not be trained on, `split` by user, and in
     `two_sides` why the record must not stand where it does.
@@ -30,18 +36,18 @@ def candidates(
     sides = {user: side(workload, user, rules) for user in together["user"].unique()}
     split = pl.col("user").replace_strict(sides, return_dtype=pl.String)
     placed = together.with_columns(split=split, barred=pl.lit(_barred(lake, together, workload, rules)))
-    return placed.with_columns(two_sides=pl.lit(_two_sides(placed, items)))
+    return placed.with_columns(two_sides=pl.lit(_two_sides(placed, items, forms)))
 
 
-def _two_sides(records: pl.DataFrame, items: pl.DataFrame) -> pl.Series:
+def _two_sides(records: pl.DataFrame, items: pl.DataFrame, forms: Sequence[str]) -> pl.Series:
     """What a record shares with the eval items, or one that steers training with those that train; null for most."""
     rows = (
         records.select("split", "day", "conversation", "prompt")
         .with_row_index("place")
         .filter(pl.col("split") != "eval")
     )
-    alone = without(rows, items)
-    kept = apart(alone)["place"]
+    alone = without(rows, items, forms)
+    kept = apart(alone, forms)["place"]
     place = pl.int_range(pl.len(), dtype=pl.UInt32)
     return records.select(
         pl.when(pl.col("split") == "eval").then(None)

@@ -55,6 +55,7 @@ def keep_card(lake: Lake, workload: str) -> dict[str, Any]:
     before = pairs.filter(pl.col("day") <= dataset["cutoff"].date()).collect()
     steps = lake.read("funnel").filter(workload=workload, cycle=dataset["cycle"])
     told = card(dataset, rows, labels, before) | {"funnel": funnel(steps), "hashes": hashes}
+    told["bridges"] = bridges(lake, workload)
     row = {
         **{name: told[name] for name in ("workload", "cycle", "dataset", "repeated")},
         "rows": len(rows),
@@ -86,6 +87,12 @@ def card(dataset: dict[str, Any], rows: pl.DataFrame, labels: pl.DataFrame, befo
         "exports": {split: _lines(rows, labels, split) for split in SPLITS},
         "samples": rows.head(SAMPLES).select("record", "kind", "split", "prompt", "chosen", "rejected").to_dicts(),
     }
+
+
+def bridges(lake: Lake, workload: str) -> list[dict[str, Any]]:
+    """From each version of the eval set to the next one judged: how far the items alone moved a model's score."""
+    found = lake.read("bridges").filter(workload=workload).sort("cycle")
+    return found.drop("workload").to_dicts()
 
 
 def longer(pairs: pl.DataFrame) -> dict[str, Any]:

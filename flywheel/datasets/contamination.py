@@ -3,21 +3,24 @@
 Looked at is what people asked, never the answers. Three ways, by falling certainty: the same request but for case,
 spaces and signs; a run of 13 words of the item's own; and the item with small edits. A gram is an item's own if few
 training texts have it: what many people write is a greeting, a form or a template, and in it nothing can be known by
-heart. Whoever shares 5-word grams at Jaccard 0.8 with an item (`near`) goes too, template or not.
+heart, and so are the frozen `forms`. Whoever nearly repeats an item (`near`) goes too.
 
 All eval items count, whatever their set and role: the sealed, the retired and the bridged. What to do with the records
 found belongs to the caller.
 """
 
+from collections.abc import Collection, Iterator, Sequence
+
 import numpy as np
 import numpy.typing as npt
 import polars as pl
-from rapidfuzz.distance import Levenshtein
+from rapidfuzz.distance import LCSseq, Levenshtein
 
 from flywheel.compute import mapped
 from flywheel.datasets.asked import asked, last_asked
+from flywheel.datasets.forms import covered, filling
 from flywheel.datasets.grams import U64, chunks, grams, normalised, wholes
-from flywheel.datasets.near import of_plain
+from flywheel.datasets.near import plain_repeats
 
 RUN, RUNS, SMALL = 8, 5, 3
 """A run of 13 words has six 8-word grams; five own ones tell it, and a footer with a name before it has but one."""
@@ -27,14 +30,19 @@ LEAST = 2
 """Own small grams that a text must share with an item to be compared with it."""
 HELD, EDITED = 0.6, 0.2
 """It knows the item if it holds this share of its own small grams, or all but this share of its words."""
+COVERED = 0.75
+"""A gram with this share of its words in forms is no item's own."""
 BITS = 24
 """Of a hash, looked up in a table that tells most grams of no item apart at once."""
 
 Numbers = npt.NDArray[np.int64]
 
 
-def contaminated(prompts: pl.Series, items: pl.DataFrame) -> pl.Series:
-    """Why each training prompt knows one of the eval items (`prompt`, `request`); null where it does not."""
+def contaminated(prompts: pl.Series, items: pl.DataFrame, forms: Sequence[str] = ()) -> pl.Series:
+    """Why each training prompt knows one of the eval items (`prompt`, `request`); null where it does not.
+
+    What stands in the product's `forms` is no item's own.
+    """
     if items.is_empty() or prompts.is_empty():
         return pl.Series("why", [None] * len(prompts), dtype=pl.String)
     plain, last = normalised(asked(prompts)), normalised(last_asked(prompts))
@@ -42,14 +50,12 @@ def contaminated(prompts: pl.Series, items: pl.DataFrame) -> pl.Series:
     theirs = theirs.filter(theirs != "")
     known = wholes(theirs)
     named = wholes(plain)
-    run, edited = _overlapping(plain, named, theirs)
-    together = of_plain(pl.concat([plain, last, theirs]))
-    near = together.is_in(together.tail(len(theirs)).implode())
+    run, edited = _overlapping(plain, named, theirs, frozenset(forms))
     found = pl.DataFrame({
         "exact": np.isin(named, known) | np.isin(wholes(last), known),
         "run": run,
         "edited": edited,
-        "near": near.head(len(plain)) | near.slice(len(plain), len(last)),
+        "near": plain_repeats(plain, theirs, forms) | plain_repeats(last, theirs, forms),
     })  # fmt: skip
     return found.select(
         why=pl.when("exact").then(pl.lit("an eval item asks the same"))
@@ -59,22 +65,25 @@ def contaminated(prompts: pl.Series, items: pl.DataFrame) -> pl.Series:
 
 
 def _overlapping(
-    plain: pl.Series, named: U64, theirs: pl.Series
+    plain: pl.Series, named: U64, theirs: pl.Series, forms: Collection[str]
 ) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
     """Which texts share a long run with an item, and which are an edited item."""
     _, first, place = np.unique(named, return_index=True, return_inverse=True)
     different = plain.gather(pl.Series(first))
     run = np.zeros(len(different), dtype=bool)
-    run[_met(different, _Index(theirs, RUN), RUNS)["text"].to_numpy()] = True
-    return run[place], _edited(different, theirs)[place]
+    run[_met(different, _Index(theirs, RUN, forms), RUNS)["text"].to_numpy()] = True
+    return run[place], _edited(different, theirs, forms)[place]
 
 
 class _Index:
-    """The grams of all items, and which items have each."""
+    """The grams of all items outside the forms, and which items have each."""
 
-    def __init__(self, theirs: pl.Series, words: int) -> None:
+    def __init__(self, theirs: pl.Series, words: int, forms: Collection[str]) -> None:
         found = grams(theirs, words)
-        rows = pl.DataFrame({"gram": found.hashes, "item": found.texts}).unique()
+        rows = pl.DataFrame({"gram": found.hashes, "item": found.texts})
+        if forms:
+            rows = rows.filter(~pl.Series(list(_formal(theirs, words, forms)), dtype=pl.Boolean))
+        rows = rows.unique()
         long_enough = pl.Series((theirs.str.count_matches(" ") + 1 >= words).to_numpy()[rows["item"].to_numpy()])
         few = pl.len().over("gram") <= max(FEW, RARE * len(theirs))
         self.rows = rows.filter(long_enough).filter(few).sort("gram", "item")
@@ -119,19 +128,31 @@ def _met(plain: pl.Series, index: _Index, least: int) -> pl.DataFrame:
     return met.join(sizes, on="item").sort("text", "item")
 
 
-def _edited(plain: pl.Series, theirs: pl.Series) -> npt.NDArray[np.bool_]:
-    """Which texts hold most of an item's own small grams, or differ from it in few words."""
-    met = _met(plain, _Index(theirs, SMALL), LEAST)
+def _formal(plain: pl.Series, words: int, forms: Collection[str]) -> Iterator[bool]:
+    """Of each gram of these texts, in their order, whether hardly a word of it stands outside the forms."""
+    for text in plain:
+        marks = covered(said := text.split(), forms)
+        least = COVERED * min(words, len(said))
+        yield from (sum(marks[start : start + words]) >= least for start in range(max(1, len(said) - words + 1)))
+
+
+def _edited(plain: pl.Series, theirs: pl.Series, forms: Collection[str]) -> npt.NDArray[np.bool_]:
+    """Which texts hold most of an item's own small grams, or differ from it in few words outside the forms."""
+    met = _met(plain, _Index(theirs, SMALL, forms), LEAST)
     holds = (pl.col("shared") > LEAST) & (pl.col("shared") >= HELD * pl.col("own"))
     edited = np.zeros(len(plain), dtype=bool)
     edited[met.filter(holds)["text"].to_numpy()] = True
     rest = met.filter(~pl.Series(edited[met["text"].to_numpy()]))
     pairs = zip(plain.gather(rest["text"]), theirs.gather(rest["item"]), strict=True)
-    close = np.array([_few_changes(one.split(), two.split()) for one, two in pairs], dtype=bool)
+    close = np.array([_few_changes(one.split(), two.split(), forms) for one, two in pairs], dtype=bool)
     edited[rest["text"].to_numpy()[close]] = True
     return edited
 
 
-def _few_changes(text: list[str], item: list[str]) -> bool:
+def _few_changes(text: list[str], item: list[str], forms: Collection[str]) -> bool:
+    """Few words differ, and few of those that the item has outside the forms are missing."""
     most = int(EDITED * len(item))
-    return Levenshtein.distance(text, item, score_cutoff=most) <= most
+    if Levenshtein.distance(text, item, score_cutoff=most) > most:
+        return False
+    own = filling(item, forms)
+    return len(own) - LCSseq.similarity(own, filling(text, forms)) <= int(EDITED * len(own))

@@ -13,6 +13,7 @@ import polars as pl
 
 from flywheel.datasets.candidates import candidates
 from flywheel.datasets.curation import Curated, curate
+from flywheel.datasets.evalset import frozen_forms
 from flywheel.datasets.leakage import leaks
 from flywheel.datasets.review import reviewed
 from flywheel.datasets.rotation import advance
@@ -49,16 +50,17 @@ def cut(lake: Lake, workload: str, rules: Workload) -> Cut:
     """Cut the dataset of the present cutoff and write it; its row in `datasets` is written last."""
     with lake.writing():
         cutoff, events = _cutoff(lake, workload)
-        items = advance(lake, workload, rules)
+        items, forms = advance(lake, workload, rules), frozen_forms(lake, workload)
         held = lake.read("eval_items").filter(pl.col("workload") == workload)
         records = {kind: _of(lake.scan(kind), workload, rules, cutoff) for kind in COUNTED}
         reviews = lake.read("reviews").filter(pl.col("workload") == workload)
         told = records | {kind: reviewed(records[kind], reviews) for kind in ("pairs", "demonstrations")}
-        curated = curate(candidates(lake, told, held, workload, rules), held, rules)
+        asked = candidates(lake, told, held, forms, workload=workload, rules=rules)
+        curated = curate(asked, held, rules, forms=forms)
         rows, opinions = training_rows(curated.kept), labels(curated.kept)
         name = _name(rows, opinions, held)
         rows, opinions = (frame.with_columns(dataset=pl.lit(name)) for frame in (rows, opinions))
-        if any(found := leaks(pl.concat([rows.select(WALLED), opinions.select(WALLED)]), held)):
+        if any(found := leaks(pl.concat([rows.select(WALLED), opinions.select(WALLED)]), held, forms)):
             raise BrokenInvariant(
                 f"the dataset of {workload} knows its eval set", seen=found, do="report it; train nothing on it"
             )

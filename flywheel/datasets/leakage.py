@@ -3,6 +3,7 @@
 The sides are `train`, `development`, and the items by their role. What repeats what belongs in `alike`.
 """
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import polars as pl
@@ -20,19 +21,20 @@ class Leaks(NamedTuple):
     requests: int
 
 
-def leaks(rows: pl.DataFrame, items: pl.DataFrame) -> Leaks:
-    """Users, conversations and requests, also nearly the same ones, that two sides know."""
+def leaks(rows: pl.DataFrame, items: pl.DataFrame, forms: Sequence[str]) -> Leaks:
+    """Users, conversations and requests, also nearly the same ones, that two sides know; forms make none alike."""
     trained = rows.select(pl.col("split").cast(pl.String).alias("side"), "user", "conversation", requests())
     held = items.select(pl.col("role").cast(pl.String).replace("retired", "eval").alias("side"), *SIDE[1:])
     known = pl.concat([trained, held])
-    return Leaks(users=_shared(known, "user"), conversations=_shared(known, "conversation"), requests=_repeated(known))
+    users, conversations = _shared(known, "user"), _shared(known, "conversation")
+    return Leaks(users=users, conversations=conversations, requests=_repeated(known, forms))
 
 
-def without(records: pl.DataFrame, known: pl.DataFrame) -> pl.DataFrame:
+def without(records: pl.DataFrame, known: pl.DataFrame, forms: Sequence[str]) -> pl.DataFrame:
     """The records that share no conversation with what is known, and ask nothing that nearly repeats it."""
     records = records.filter(~pl.col("conversation").is_in(known["conversation"].implode()))
     asked = records.select(requests())["request"].to_list()
-    return records.filter(~pl.Series(repeats(asked, known["request"]), dtype=pl.Boolean))
+    return records.filter(~pl.Series(repeats(asked, known["request"], forms), dtype=pl.Boolean))
 
 
 def requests() -> pl.Expr:
@@ -45,11 +47,11 @@ def _shared(known: pl.DataFrame, column: str) -> int:
     return len(sides.filter(pl.col("side") > 1))
 
 
-def _repeated(known: pl.DataFrame) -> int:
+def _repeated(known: pl.DataFrame, forms: Sequence[str]) -> int:
     """Requests of each side that nearly repeat one of the sides before it."""
     found, before = 0, list[str]()
     for side in sorted(known["side"].unique()):
         asked = known.filter(side=side)["request"].unique().to_list()
-        found += sum(repeats(asked, before))
+        found += sum(repeats(asked, before, forms))
         before += asked
     return found

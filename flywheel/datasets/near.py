@@ -3,75 +3,75 @@
 Two texts are near-duplicates when the Jaccard index of their 5-word grams is at least 0.8; a cluster is what chains of
 them join. MinHash proposes pairs: 120 minima in 20 bands of 6, so that a pair at 0.8 is proposed with a chance of 0.998
 (at 0.9 of 1 - 1e-6); each proposed pair is then measured exactly, so that nothing is joined by chance. Grams that a
-fifth of all texts have are a product's template and tell no two texts apart; they are left out.
+fifth of all texts have are a product's form and tell no two texts apart; they are left out.
 
 The clusters are a function of the set of texts: order and repetition change nothing. Within a very large bucket each
 text meets its neighbours in twenty random orders, not all others, so the work grows with the number of texts alone.
 """
+
+from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
 
 from flywheel.compute import mapped
+from flywheel.datasets.forms import FEW, SAMPLE, SHARED, WORDS, hashed
 from flywheel.datasets.grams import U64, Grams, chunks, grams, mixed, normalised, wholes
 
-WORDS = 5
 JACCARD = 0.8
+FILLED = 0.5
+"""Of the grams outside a form as much must be shared: one word changed in the form spoils five grams beside it."""
 BANDS, ROWS = 20, 6
 NEIGHBOURS = 8
 """How many texts after it in its bucket each text meets, in each band."""
-SHARED, FEW, SAMPLE = 0.2, 100, 2000
-"""A template's gram is in more than this share of the texts of a sample; among few texts nobody can tell."""
 
 Numbers = npt.NDArray[np.int64]
 FACTORS = (mixed(np.arange(1, BANDS * ROWS + 1, dtype=np.uint64)) >> np.uint64(32)).astype(np.uint32) | np.uint32(1)
 
 
-def clusters(texts: pl.Series) -> pl.Series:
-    """The cluster of each text, named by the hash of one of its members."""
-    return of_plain(normalised(texts))
-
-
-def of_plain(plain: pl.Series) -> pl.Series:
-    """The same, of texts that were made plain."""
+def clusters(texts: pl.Series, forms: Sequence[str] = ()) -> pl.Series:
+    """The cluster of each text, named by the hash of one of its members; `forms` are left out beside their own."""
+    plain = normalised(texts)
     contents, first, place = np.unique(wholes(plain), return_index=True, return_inverse=True)
-    labels = _joined(plain.gather(pl.Series(first)))
+    labels = _joined(plain.gather(pl.Series(first)), hashed(forms))
     return pl.Series("cluster", contents[labels[place]], dtype=pl.UInt64)
 
 
-def repeats(texts: pl.Series, known: pl.Series) -> pl.Series:
-    """Whether each text is a near-duplicate of a known one: exactly, pair by pair, forms and all.
+def repeats(texts: pl.Series, known: pl.Series, forms: Sequence[str] = ()) -> pl.Series:
+    """Whether each text is a near-duplicate of a known one: exactly, pair by pair.
 
-    Sets as alike as that share one of their rarest grams, so only texts that share one of those are compared. The
-    smaller side is held, the greater one passes by in chunks.
+    What two texts share of `forms` does not make them alike: of their other grams they must share enough as well.
+    Sets as alike as that share one of their rarest grams outside the forms, so only texts that share one of those are
+    compared. The smaller side is held, the greater one passes by in chunks.
     """
-    sides = [normalised(side) for side in (texts, known)]
-    named = [wholes(side) for side in sides]
+    return plain_repeats(normalised(texts), normalised(known), forms)
+
+
+def plain_repeats(texts: pl.Series, known: pl.Series, forms: Sequence[str] = ()) -> pl.Series:
+    """The same, of texts that were made plain."""
+    named = [wholes(side) for side in (texts, known)]
     first = [np.unique(name, return_index=True, return_inverse=True) for name in named]
-    plain = [side.gather(pl.Series(index)) for side, (_, index, _) in zip(sides, first, strict=True)]
+    plain = [side.gather(pl.Series(index)) for side, (_, index, _) in zip((texts, known), first, strict=True)]
     swapped = len(plain[0]) < len(plain[1])
-    found = _meeting(plain[swapped], plain[not swapped])[swapped]
+    found = _meeting(plain[swapped], plain[not swapped], hashed(forms))[swapped]
     return pl.Series(found[first[0][2]] | np.isin(named[0], named[1]))
 
 
-def _meeting(many: pl.Series, few: pl.Series) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
+def _meeting(many: pl.Series, few: pl.Series, form: U64) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
     """Which of the many have a near-duplicate among the few, and which of the few among the many."""
-    held = _sets(0, few).rename({"text": "other", "size": "others"})
-    common = held.group_by("gram").agg(rank=pl.len())
-    index = _rarest(held.rename({"other": "text", "others": "size"}), common).rename(
-        {"text": "other", "size": "others"}
-    )
-    lists = held.group_by("other").agg(theirs="gram")
+    held = _sets(0, few, form)
+    common = held.filter("own").group_by("gram").agg(rank=pl.len())
+    index = _rarest(held, common).rename({"text": "other", "size": "others"})
+    lists = _lists(held).rename({"text": "other", "all": "all_others", "own": "own_others"})
 
     def meets(chunk: tuple[int, pl.Series]) -> pl.DataFrame:
-        mine = _sets(*chunk)
+        mine = _sets(*chunk, form)
         pairs = _rarest(mine, common).join(index, on="gram").select("text", "size", "other", "others").unique()
         pairs = pairs.filter(pl.min_horizontal("size", "others") >= JACCARD * pl.max_horizontal("size", "others"))
-        grams_of = mine.join(pairs.select("text").unique(), on="text", how="semi").group_by("text").agg(ours="gram")
-        told = pairs.join(grams_of, on="text").join(lists, on="other")
-        shared = pl.col("ours").list.set_intersection("theirs").list.len()
-        return told.filter(shared >= JACCARD * (pl.col("size") + pl.col("others") - shared)).select("text", "other")
+        told = pairs.join(_lists(mine.join(pairs.select("text").unique(), on="text", how="semi")), on="text")
+        told = told.join(lists, on="other")
+        return told.filter(_alike("all", JACCARD) & _alike("own", FILLED)).select("text", "other")
 
     met = np.zeros(len(many), dtype=bool), np.zeros(len(few), dtype=bool)
     for pairs in mapped(meets, chunks(many)):
@@ -80,24 +80,43 @@ def _meeting(many: pl.Series, few: pl.Series) -> tuple[npt.NDArray[np.bool_], np
     return met
 
 
-def _sets(start: int, plain: pl.Series) -> pl.DataFrame:
-    """The different grams of each text, the first of which has the number `start`, and how many it has."""
+def _alike(grams_of: str, least: float) -> pl.Expr:
+    ours, theirs = pl.col(grams_of), pl.col(f"{grams_of}_others")
+    shared = ours.list.set_intersection(theirs).list.len()
+    return shared >= least * (ours.list.len() + theirs.list.len() - shared)
+
+
+def _lists(sets: pl.DataFrame) -> pl.DataFrame:
+    """All grams of each text, and those outside the forms."""
+    return sets.group_by("text").agg(pl.col("gram").alias("all"), pl.col("gram").filter("own").alias("own"))
+
+
+def _sets(start: int, plain: pl.Series, form: U64) -> pl.DataFrame:
+    """The different grams of each text, the first of which has the number `start`, and how many it has.
+
+    Those of no form are its `own`, all of them where it has no other.
+    """
     found = grams(plain, WORDS)
     rows = pl.DataFrame({"text": found.texts + start, "gram": found.hashes}).unique()
+    own = pl.Series("own", ~np.isin(rows["gram"].to_numpy(), form))
+    rows = rows.with_columns(own).with_columns(pl.col("own") | ~pl.col("own").any().over("text"))
     return rows.with_columns(size=pl.len().over("text").cast(pl.Int64))
 
 
 def _rarest(sets: pl.DataFrame, common: pl.DataFrame) -> pl.DataFrame:
-    """Of each text as many of its rarest grams as it must share one of."""
-    ranked = sets.join(common, on="gram", how="left").with_columns(pl.col("rank").fill_null(0))
+    """Of each text as many of its own rarest grams as it must share one of."""
+    own = sets.filter("own").with_columns(owned=pl.len().over("text").cast(pl.Int64))
+    ranked = own.join(common, on="gram", how="left").with_columns(pl.col("rank").fill_null(0))
     ranked = ranked.sort("text", "rank", "gram")
-    most = pl.col("size") - (JACCARD * pl.col("size")).round(6).ceil() + 1
+    of_all = (JACCARD * pl.col("size")).round(6).ceil() - (pl.col("size") - pl.col("owned"))
+    needed = pl.max_horizontal(of_all, (FILLED * pl.col("owned")).ceil())
+    most = pl.col("owned") - needed + 1
     return ranked.filter(pl.int_range(pl.len()).over("text") < most).select("text", "gram", "size")
 
 
-def _joined(plain: pl.Series) -> Numbers:
+def _joined(plain: pl.Series, form: U64) -> Numbers:
     """For each of these different texts the first one of its cluster."""
-    template = _template(plain)
+    template = np.union1d(_template(plain), form)
 
     def sketched(chunk: pl.Series) -> U64:
         return _bands(_telling(grams(chunk, WORDS), template))

@@ -16,9 +16,10 @@ from math import ceil
 import polars as pl
 
 from flywheel.datasets.alike import repeats
-from flywheel.datasets.evalset import Role, Version, checks, frozen, name, standing
+from flywheel.datasets.evalset import Role, Version, checks, frozen, left_as, name, standing
+from flywheel.datasets.forms import common
 from flywheel.datasets.leakage import requests
-from flywheel.datasets.sampling import Traffic, candidates, drawn, strata, weighted
+from flywheel.datasets.sampling import Traffic, candidates, drawn, strata, talks, weighted
 from flywheel.datasets.splits import uniform
 from flywheel.errors import Terminal
 from flywheel.lake import Lake
@@ -53,6 +54,12 @@ class Turn:
     def traffic(self) -> Traffic:
         return self.sent[1]
 
+    @cached_property
+    def forms(self) -> list[str]:
+        """What too many requests share: judged by the traffic of the first eval set, then for ever the same."""
+        found = standing(self.lake, self.workload, "eval")
+        return common(talks(self.lake, self.workload)) if found is None else found.row["forms"]
+
 
 @dataclass(frozen=True, kw_only=True)
 class Change:
@@ -69,6 +76,7 @@ def advance(lake: Lake, workload: str, rules: Workload, *, forget: Collection[st
     The same cutoff again changes nothing, but for what must be forgotten: the items named, and those whose exchange is
     gone or may no longer be learned from.
     """
+    standing(lake, workload, "eval")  # what was changed must stop everything before anything is tidied away
     _tidy(lake, workload)
     cutoff = lake.scan("events").filter(pl.col("workload") == workload).select(pl.col("time").max()).collect().item()
     if cutoff is None:
@@ -76,14 +84,13 @@ def advance(lake: Lake, workload: str, rules: Workload, *, forget: Collection[st
     turn = Turn(lake=lake, workload=workload, rules=rules, cutoff=cutoff, forget=forget)
     _step(turn, "eval")
     _step(turn, "sealed")
-    _drop_retired(turn)
     return frozen(lake, workload, rules)
 
 
 def _step(turn: Turn, role: Role) -> None:
     """The next version of one set, if there is to be one."""
     old = standing(turn.lake, turn.workload, role)
-    gone = set() if old is None else _forgotten(turn, old.items)
+    gone = set() if old is None else _forgotten(turn, pl.concat([old.items, _retired(turn, role)]))
     kept = turn.pool.clear() if old is None else old.items.filter(~pl.col("item").is_in(gone))
     if old is not None and turn.cutoff <= old.row["cutoff"]:
         change = Change(items=kept, why="")
@@ -159,14 +166,13 @@ def _unknown(turn: Turn, pool: pl.DataFrame, role: Role) -> pl.DataFrame:
     talks = [*trained["conversation"], *across["conversation"]]
     pool = pool.filter(~pl.col("conversation").is_in(talks))
     known = [*trained["request"], *items["request"]]
-    return pool.filter(~pl.Series(repeats(pool["request"].to_list(), known), dtype=pl.Boolean))
+    return pool.filter(~pl.Series(repeats(pool["request"].to_list(), known, turn.forms), dtype=pl.Boolean))
 
 
-def _drop_retired(turn: Turn) -> None:
-    """Who asked to be forgotten is not kept for a bridge either."""
-    rows = _rows(turn.lake, turn.workload)
-    if gone := _forgotten(turn, rows.filter(role="retired")):
-        turn.lake.replace("eval_items", rows.filter(~pl.col("item").is_in(gone)), {"workload": [turn.workload]})
+def _retired(turn: Turn, role: Role) -> pl.DataFrame:
+    """What retired from this set and is kept for the bridge; who asked to be forgotten is not kept there either."""
+    out = turn.lake.read("eval_sets").filter(workload=turn.workload, role=role)["retired"].explode().drop_nulls()
+    return _rows(turn.lake, turn.workload).filter(pl.col("item").is_in(out.implode()))
 
 
 def _forgotten(turn: Turn, items: pl.DataFrame) -> set[str]:
@@ -201,10 +207,12 @@ def _rows(lake: Lake, workload: str) -> pl.DataFrame:
 def _write(turn: Turn, role: Role, old: Version | None, change: Change) -> None:
     """The items beside those of the version before, then the version, which makes them stand; then the old ones go."""
     items = weighted(change.items, turn.traffic).sort("item")
-    eval_set = name(items, role, checks(turn.rules))
+    eval_set = name(items, role, checks(turn.rules), turn.forms)
     items = items.with_columns(role=pl.lit(role), eval_set=pl.lit(eval_set)).select(COLUMNS)
     before = set() if old is None else set(old.row["items"])
     now = set(items["item"])
+    out = sorted(before - now - set(change.forgotten))
+    left = items.clear() if old is None else old.items.filter(pl.col("item").is_in(out)).sort("item")
     version = pl.DataFrame([{
         "workload": turn.workload,
         "role": role,
@@ -215,10 +223,12 @@ def _write(turn: Turn, role: Role, old: Version | None, change: Change) -> None:
         "why": change.why,
         "items": sorted(now),
         "added": sorted(now - before),
-        "retired": sorted(before - now - set(change.forgotten)),
+        "retired": out,
+        "left_as": left_as(left),
         "forgotten": sorted(change.forgotten),
         "checks": checks(turn.rules),
         "strata": strata(items, turn.traffic),
+        "forms": turn.forms,
     }], schema=dict(EvalSets.create_empty().schema))  # fmt: skip
     turn.lake.replace("eval_items", items, {"workload": [turn.workload], "eval_set": [eval_set]})
     key = {"workload": [turn.workload], "role": [role], "version": [version["version"][0]]}

@@ -14,6 +14,7 @@ from math import sqrt
 
 import polars as pl
 
+from flywheel.datasets.forms import sampled
 from flywheel.datasets.splits import side
 from flywheel.lake import Lake
 from flywheel.settings import Workload
@@ -31,6 +32,14 @@ def candidates(lake: Lake, workload: str, rules: Workload) -> tuple[pl.DataFrame
     held_out = [user for user in users if side(workload, user, rules) == "eval"]
     rows = sent.filter(pl.col("user").is_in(held_out)).rename({"final": "reference"}).collect()
     return identified(rows.sort("time", "answer").unique("request", keep="first", maintain_order=True)), traffic
+
+
+def talks(lake: Lake, workload: str) -> pl.DataFrame:
+    """Of each conversation in the traffic, or of some of very many, all that was asked by its last answer."""
+    sent = _sent(lake, workload)
+    last = sent.select("conversation", "user", "time", "answer").collect().sort("time", "answer")
+    some = sampled(last.unique("conversation", keep="last"))
+    return sent.filter(pl.col("answer").is_in(some["answer"].implode())).select("user", "prompt").collect()
 
 
 def identified(rows: pl.DataFrame) -> pl.DataFrame:
@@ -81,8 +90,12 @@ def _with_stratum(lake: Lake, workload: str) -> pl.LazyFrame:
     of = pl.col("workload") == workload
     cases = lake.scan("failure_cases").filter(of).select("answer", "failure", "confidence")
     surest = cases.sort("confidence", "failure", descending=[True, False]).unique("answer", keep="first")
-    sent = lake.scan("exchanges").filter(of, "may_train", pl.col("final").is_not_null())
+    sent = _sent(lake, workload)
     named = pl.concat_str("slice", pl.col("failure").fill_null("none"), separator=" / ")
     columns = ["workload", "user", "conversation", "slice", "prompt", "request", "final", "answer", "time"]
     told = sent.select(columns).join(surest, on="answer", how="left").with_columns(stratum=named)
     return told.drop("failure", "confidence")
+
+
+def _sent(lake: Lake, workload: str) -> pl.LazyFrame:
+    return lake.scan("exchanges").filter(pl.col("workload") == workload, "may_train", pl.col("final").is_not_null())

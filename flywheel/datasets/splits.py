@@ -6,6 +6,7 @@ half of what trains, shares no conversation with it and asks nothing that nearly
 """
 
 import hashlib
+from collections.abc import Sequence
 from typing import Literal
 
 import polars as pl
@@ -23,12 +24,12 @@ def side(workload: str, user: str, rules: Workload) -> Side:
     return "development" if uniform(workload, user, "development") < rules.development else "train"
 
 
-def apart(rows: pl.DataFrame) -> pl.DataFrame:
+def apart(rows: pl.DataFrame, forms: Sequence[str]) -> pl.DataFrame:
     """The rows, without development rows that are older than half of the training rows or share what they know."""
     train, steers = rows.filter(split="train"), rows.filter(split="development")
     if len(train):
         steers = steers.filter(pl.col("day") >= train["day"].sort()[len(train) // 2])
-    return pl.concat([train, without(steers, train.with_columns(requests()))])
+    return pl.concat([train, without(steers, train.with_columns(requests()), forms)])
 
 
 def uniform(*identity: str) -> float:

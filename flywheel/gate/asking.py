@@ -40,8 +40,9 @@ def ask(
             spending = spent(lake, workload, cycle, budget)
             spending.require(endpoint=is_endpoint(folder), done=len(items) - len(asked), of=len(items))
             row = {"workload": workload, "cycle": cycle, "model": model, "decoding": decoding(gate)}
+            job = questions(folder, asked, gate, row=row, kept=place, spending=spending)
             try:
-                run("gate", place, questions(folder, asked, gate, row=row, kept=place, spending=spending))
+                run("gate", place, job | {"others": len(asked) < len(items)})
             finally:
                 take_over(lake, place)
 
@@ -58,6 +59,7 @@ def questions(
         "row": row,
         "kept": str(kept),
         "spending": spending.told(),
+        "others": False,
     }
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from flywheel.checkpoint import endpoint, is_endpoint
-from flywheel.endpoint import Asking, Messages, Sending
+from flywheel.endpoint import Asking, Messages, Reply, Sending
 
 PORTION = 128
 """Answers whose common time is divided among them by their tokens, where they stand in no batch of their own."""
@@ -35,6 +35,8 @@ class Questions(NamedTuple):
     decoding: Mapping[str, Any]
     going_on: Callable[[], bool]
     sending: Sending
+    answered: bool = False
+    """Whether others were answered before: a request that is refused then is a hole."""
 
     def drawn(self) -> Iterator[Messages]:
         """One by one, while the budget lasts."""
@@ -64,16 +66,21 @@ def engines(folder: Path, temperature: float) -> list[tuple[str, Engine]]:
 
 
 def by_endpoint(folder: Path, asked: Questions) -> Iterator[Found]:
-    """Some requests at a time; `seconds` is what the request took, waiting for the server included."""
+    """Some requests at a time; `seconds` is what the request took, waiting for the server included.
+
+    A request that the endpoint refuses, as too long or not to its taste, has no answer: its item is a hole.
+    """
     named = endpoint(folder)
     asking = Asking(
         endpoint=named,
         max_tokens=asked.decoding["max_new_tokens"],
         temperature=asked.decoding["temperature"],
         whose=f"the endpoint of {named.model}",
+        answers=asked.answered,
     )
     for number, reply in asking.each(asked.drawn(), sending=asked.sending):
-        yield {number: reply}
+        if isinstance(reply, Reply):
+            yield {number: reply}
 
 
 def by_batches(folder: Path, asked: Questions) -> Iterator[Found]:

@@ -22,7 +22,7 @@ def generate(job: Job, report: Report) -> Result:
     work = _Work(job, report)
     ways = engines(work.folder, work.decoding["temperature"])
     used = ""
-    while left := work.left():
+    while ways and (left := work.left()):
         work.require_budget()
         used, engine = ways.pop(0)
         report(used, done=len(work.answered), of=len(job["items"]))
@@ -31,6 +31,11 @@ def generate(job: Job, report: Report) -> Result:
                 work.keep(left, found)
         except Unusable as reason:
             report(f"not by {used}: {reason}")
+    if refused := len(work.left()):
+        work.require_budget()  # else what is left was refused, and stays a hole
+        report(
+            f"{refused} refused by the endpoint, which answered others", done=len(work.answered), of=len(job["items"])
+        )
     return {"fingerprint": work.model, "answered": len(work.answered), "by": used}
 
 
@@ -67,6 +72,7 @@ class _Work:
             decoding=self.decoding,
             going_on=lambda: self.spending.has_left(endpoint=self.endpoint is not None),
             sending=sending,
+            answered=bool(self.answered) or self.job.get("others", False),
         )
 
     def keep(self, left: list[dict[str, str]], found: Mapping[int, Any]) -> None:

@@ -16,7 +16,7 @@ import polars as pl
 
 from flywheel import process
 from flywheel.checkpoint import endpoint, fingerprint, is_endpoint, locate
-from flywheel.endpoint import Asking
+from flywheel.endpoint import Asking, Refused
 from flywheel.errors import BadInput
 from flywheel.gate.calibration import Calibration, calibrate, labels, too_weak
 from flywheel.gate.scorers import checks, cost, judge, latency, local, preference, python, refusal, reward, sent
@@ -62,7 +62,7 @@ def scores(
     key = {"workload": desk.workload, "model": of.model, "against": against.model if against else ""}
     key["scorer"] = scorer.name
     kept = _kept(desk, key, marks)
-    for found in _found(desk, scorer, items.join(kept, on="item", how="anti"), of, against, run):
+    for found in _found(desk, scorer, items.join(kept, on="item", how="anti"), of, against, run, len(kept) > 0):
         kept = pl.concat([kept, found.select(kept.columns)])
         _keep(desk, key, found, marks)
     return items.select("item", "user", "slice").join(kept, on="item", how="left").select(SCHEMA.keys()).sort("item")
@@ -152,9 +152,15 @@ def _decides(desk: Desk, scorer: Scorer, of: Contender) -> Any:
 
 
 def _found(
-    desk: Desk, scorer: Scorer, items: pl.DataFrame, of: Contender, against: Contender | None, run: Run
+    desk: Desk,
+    scorer: Scorer,
+    items: pl.DataFrame,
+    of: Contender,
+    against: Contender | None,
+    run: Run,
+    known: bool,
 ) -> Iterator[pl.DataFrame]:
-    """The scores of these items, a part at a time where they are dear."""
+    """The scores of these items, a part at a time where they are dear; `known` where others were scored before."""
     if items.is_empty():
         return
     match scorer.kind:
@@ -176,7 +182,7 @@ def _found(
             yield _rewarded(desk, scorer, items, of, run)
         case "judge":
             assert against is not None
-            yield from _judged(desk, scorer, items, of, against, run)
+            yield from _judged(desk, scorer, items, of, against, run, known)
 
 
 def _preferred(desk: Desk, scorer: Scorer, items: pl.DataFrame, of: Contender, run: Run) -> pl.DataFrame:
@@ -195,26 +201,31 @@ def _rewarded(desk: Desk, scorer: Scorer, items: pl.DataFrame, of: Contender, ru
 
 
 def _judged(
-    desk: Desk, scorer: Scorer, items: pl.DataFrame, of: Contender, against: Contender, run: Run
+    desk: Desk, scorer: Scorer, items: pl.DataFrame, of: Contender, against: Contender, run: Run, known: bool
 ) -> Iterator[pl.DataFrame]:
     """A judge of our own is loaded once for all; behind an endpoint what is sent is written down before it goes."""
-    ask = _ask(desk, scorer, run)
     for part in items.sort("item").iter_slices(CHUNK if scorer.endpoint else len(items)):
         asked = judge.requests(part, of.answers, against.answers)
         if scorer.endpoint:
             afford(desk, asked)
             record(desk, scorer.endpoint, asked)
+        ask = _ask(desk, scorer, run, known=known)
         replies = ask([request.messages for request in asked]) if asked else []
         if scorer.endpoint:
             record(desk, scorer.endpoint, asked, replies)
-        said = [(request, reply.text) for request, reply in zip(asked, replies, strict=True)]
+        known |= any(not isinstance(reply, Refused) for reply in replies)
+        said = [
+            (request, Hole(reply.text) if isinstance(reply, Refused) else reply.text)
+            for request, reply in zip(asked, replies, strict=True)
+        ]
         yield judge.score(part, of.answers, against.answers, said)
 
 
-def _ask(desk: Desk, scorer: Scorer, run: Run) -> judge.Ask:
+def _ask(desk: Desk, scorer: Scorer, run: Run, *, known: bool) -> judge.Ask:
     if scorer.endpoint is None:
         return local.asking(_model(desk, scorer), run)
-    asking = Asking(endpoint=scorer.endpoint, max_tokens=judge.MAX_TOKENS, whose=f"the judge {scorer.name}")
+    whose = f"the judge {scorer.name}"
+    asking = Asking(endpoint=scorer.endpoint, max_tokens=judge.MAX_TOKENS, whose=whose, answers=known)
 
     def ask(asked: Any) -> list[Any]:
         found = dict(asking.each(asked))

@@ -15,7 +15,7 @@ import polars as pl
 
 from flywheel.checkpoint import endpoint, is_endpoint
 from flywheel.errors import Terminal
-from flywheel.gate import asking, capability, costs
+from flywheel.gate import asking, bridge, capability, costs
 from flywheel.gate.asking import answers_of, current_cycle
 from flywheel.gate.forgetting import Forgetting, flips
 from flywheel.gate.length import control, inseparable
@@ -84,6 +84,7 @@ def judge_cycle(desk: Desk, items: pl.DataFrame, models: dict[str, Path], *, cha
     judged = _priced(bench, asked, _sealed(bench, items, judged))
     if trained["reason"]:
         judged = judged.because(trained["reason"])
+    _bridged(bench, asked, primary)
     _write(lake, "verdicts", judged.verdict, {"workload": [workload], "cycle": [trained["cycle"]]})
     return judged
 
@@ -179,6 +180,19 @@ def _sealed(bench: Bench, items: pl.DataFrame, judged: Judged) -> Judged:
     scored = bench.primary(opened)
     told, items = [*scored.doubts, *bench.faults(opened)], _scored_ones(items, scored, "sealed")
     return confirmed(judged, items=items, scored=scored, looks=desk.lake.read("looks"), faults=told, gate=bench.gate)
+
+
+def _bridged(bench: Bench, asked: pl.DataFrame, primary: Scored) -> None:
+    """Write down how the champion scores on the version of the last verdict and on this one, where they differ."""
+    trial, scorer = bench.trial, bench.scorers[bench.gate.primary]
+    ours = bench.side(trial.champion)
+
+    def old(items: pl.DataFrame) -> pl.DataFrame:
+        return scores(bench.desk, scorer, items, ours, run=bench.run)
+
+    found = bridge.of(bench.desk.lake, trial, asked, scorer=scorer, now=primary.champion, old=old)
+    if len(found):
+        _write(bench.desk.lake, "bridges", found, {"workload": [trial.workload], "eval_set": [found["eval_set"][0]]})
 
 
 def _priced(bench: Bench, items: pl.DataFrame, judged: Judged) -> Judged:

@@ -28,7 +28,15 @@ def told(lake: Lake, workload: str, rules: Workload, *, cycle: int | None = None
     items = _items(lake, workload, verdict["eval_set"])
     given = {side: _answers(lake, verdict[side], rules) for side in ("candidate", "champion")}
     texts = {side: dict(answers.select("item", "text").iter_rows()) for side, answers in given.items()}
-    return Told(verdict=verdict, pairs=_pairs(lake, items, verdict, given, rules), items=items, rules=rules, **texts)
+    bridges = lake.read("bridges").filter(workload=workload, eval_set=verdict["eval_set"], cycle=verdict["cycle"])
+    return Told(
+        verdict=verdict,
+        pairs=_pairs(lake, items, verdict, given, rules),
+        items=items,
+        rules=rules,
+        bridge=next(bridges.iter_rows(named=True), None),
+        **texts,
+    )
 
 
 def rerouted(lake: Lake, workload: str, rules: Workload, *, champion: str) -> Path:

@@ -19,7 +19,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from flywheel.endpoint import LOOPBACK, Asking
+from flywheel.endpoint import LOOPBACK, Asking, Reply
 from flywheel.errors import FlywheelError
 from flywheel.gate.engines import Found, Questions, Unusable, portions
 from flywheel.settings import Endpoint
@@ -50,7 +50,7 @@ def by_vllm(folder: Path, asked: Questions) -> Iterator[Found]:
         )
         prompts = (plain(tokenizer, prompt) for prompt in asked.drawn())
         try:
-            replies = asking.each(prompts, seeds=seeds)
+            replies = ((n, each) for n, each in asking.each(prompts, seeds=seeds) if isinstance(each, Reply))
             for portion in portions((number, reply, reply.tokens_out or 0) for number, reply in replies):
                 yield {n: Answer(r.text.strip(), r.tokens_in or 0, r.tokens_out or 0, share) for n, r, share in portion}
         except FlywheelError as error:

@@ -12,6 +12,7 @@ import dataframely as dy
 
 from flywheel.tables.cycle import (
     Answers,
+    Bridges,
     Cards,
     Checkpoints,
     Cycles,
@@ -48,6 +49,7 @@ __all__ = [
     "TABLES",
     "Answers",
     "Audits",
+    "Bridges",
     "Cards",
     "Checkpoints",
     "Cycles",
@@ -118,6 +120,7 @@ TABLES: dict[str, type[dy.Schema]] = {
     "sendings": Sendings,
     "looks": Looks,
     "verdicts": Verdicts,
+    "bridges": Bridges,
     "cycles": Cycles,
     "deployments": Deployments,
     "rates": Rates,

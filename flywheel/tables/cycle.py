@@ -47,9 +47,11 @@ class EvalSets(dy.Schema):
     items = dy.List(dy.String(), nullable=False)
     added = dy.List(dy.String(), nullable=False)
     retired = dy.List(dy.String(), nullable=False)
+    left_as = dy.List(dy.String(), nullable=False)
     forgotten = dy.List(dy.String(), nullable=False)
     checks = dy.String(nullable=False)
     strata = dy.String(nullable=False)
+    forms = dy.List(dy.String(), nullable=False)
 
 
 class Reviews(dy.Schema):
@@ -256,6 +258,32 @@ class Looks(dy.Schema):
     alpha = dy.Float64(nullable=False)
     items = dy.List(dy.String(), nullable=False)
     digest = dy.String(nullable=False)
+
+
+class Bridges(dy.Schema):
+    """What a rotation did to the scores: one `model` that was measured on both versions of an eval set.
+
+    `moved` is its mean score on `eval_set` less that on `before`, over the items scored on each, `shared` of which are
+    the same; so much of a change from one version to the other is the ruler's. Null is "cannot tell", and `why` says
+    why.
+    """
+
+    workload = dy.String(primary_key=True)
+    eval_set = dy.String(primary_key=True)
+    before = dy.String(nullable=False)
+    cycle = dy.Int64(nullable=False)
+    model = dy.String(nullable=False)
+    scorer = dy.String(nullable=False)
+    items_before = dy.Int64(nullable=False)
+    items = dy.Int64(nullable=False)
+    shared = dy.Int64(nullable=False)
+    users = dy.Int64(nullable=False)
+    score_before = dy.Float64(nullable=True)
+    score = dy.Float64(nullable=True)
+    moved = dy.Float64(nullable=True)
+    low = dy.Float64(nullable=True)
+    high = dy.Float64(nullable=True)
+    why = dy.String(nullable=True)
 
 
 class Verdicts(dy.Schema):

@@ -6,11 +6,11 @@ import dagster as dg
 import polars as pl
 import pytest
 
-from assets.checks import no_leakage, only_what_may_train
+from assets.checks import eval_set_is_frozen, no_leakage, only_what_may_train
 from assets.partitions import WORKLOADS
 from assets.resources import Wheel
 from flywheel import records, signals
-from flywheel.datasets import cut
+from flywheel.datasets import advance, cut
 from flywheel.settings import Gate
 from tests.flywheel.datasets.made import RULES, derived, edits
 from tests.product import accepted, answer, edited, read, take
@@ -74,3 +74,41 @@ def test_a_planted_leak_stops_what_would_train_on_it(
     assert [event.asset_key.path[-1] for event in ended.get_asset_materialization_events() if event.asset_key] == (
         ["dataset_rows"] if leak else ["dataset_rows", "trained"]
     )
+
+
+@pytest.mark.parametrize("role", ["eval", "retired"])
+def test_a_changed_byte_in_a_frozen_or_retired_item_stops_what_comes_after(
+    role: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FLYWHEEL_HOME", str(tmp_path))
+    workload = WORKLOADS.get_partition_keys()[0]
+    small = {"holdout": 0.3, "eval_items": 8, "fresh_items": 3, "gate": Gate(min_users=2, sealed_items=0)}
+    rules = Wheel().settings().workload(workload).model_copy(update=small)
+    for first, count in ((0, 90), (90, 60)):
+        lake = derived(tmp_path, edits(count, first=first, workload=workload))
+        advance(lake, workload, rules)
+    rows = lake.read("eval_items")
+    chosen = pl.col("item") == rows.filter(role=role)["item"].min()
+    changed = rows.with_columns(reference=pl.when(chosen).then(pl.col("reference") + "x").otherwise("reference"))
+
+    @dg.asset(name="eval_items", partitions_def=WORKLOADS)
+    def planted() -> None:
+        lake.replace("eval_items", changed if spoilt else rows, {"workload": [workload]})
+
+    @dg.asset(name="judged", deps=[planted], partitions_def=WORKLOADS)
+    def judged() -> None:
+        """What would measure on them."""
+
+    for spoilt in (False, True):
+        with dg.DagsterInstance.local_temp(str(tmp_path)) as instance:
+            ended = dg.materialize(
+                [planted, judged, eval_set_is_frozen],
+                partition_key=workload,
+                resources={"wheel": Wheel()},
+                instance=instance,
+                raise_on_error=False,
+            )
+        (told,) = ended.get_asset_check_evaluations()
+        assert told.passed is not spoilt, told.description
+        assert ("has changed" in (told.description or "")) is spoilt
+        assert len(ended.get_asset_materialization_events()) == 2 - spoilt

@@ -6,7 +6,7 @@ meaning: what may not be used at all, then what a row says by itself, then what 
 whole last. Where records come from and where the funnel is kept belongs to `dataset`.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import NamedTuple
 
@@ -56,15 +56,16 @@ class Curated(NamedTuple):
     """A row for each kind and rule, in order."""
 
 
-def curate(records: pl.DataFrame, items: pl.DataFrame, rules: Workload) -> Curated:
+def curate(records: pl.DataFrame, items: pl.DataFrame, rules: Workload, *, forms: Sequence[str] = ()) -> Curated:
     """Put the records of each kind through every rule that is not switched off.
 
     They need `record`, `kind` (pair, demonstration, label), `user`, `split`, `barred`, `refused`, `two_sides`,
     `trajectory`, `prompt`, `chosen`, `rejected`, `desirable`, `weight`, `confidence` and `rule`; `items` are all eval
-    items. The order of rows changes nothing.
+    items, `forms` the product's. The order of rows changes nothing.
     """
     records = records.sort("kind", "record")
-    parts = [_curated(part, items, rules) for part in records.partition_by("kind", maintain_order=True)]
+    applied = _rules(items, rules, forms)
+    parts = [_curated(part, applied, rules) for part in records.partition_by("kind", maintain_order=True)]
     return Curated(
         pl.concat([records.clear(), *(part.kept for part in parts)]),
         pl.concat([pl.DataFrame(schema=GONE), *(part.rejected for part in parts)]),
@@ -72,11 +73,11 @@ def curate(records: pl.DataFrame, items: pl.DataFrame, rules: Workload) -> Curat
     )
 
 
-def _curated(records: pl.DataFrame, items: pl.DataFrame, rules: Workload) -> Curated:
+def _curated(records: pl.DataFrame, applied: Mapping[str, Apply], rules: Workload) -> Curated:
     """The records of one kind."""
     kind, left = records["kind"][0], records.with_columns(asked=asked(records["prompt"]))
     gone, steps = [], []
-    for place, (name, apply) in enumerate(_rules(items, rules).items(), 1):
+    for place, (name, apply) in enumerate(applied.items(), 1):
         kept, rejected, marked, detail = apply(left, rules)
         steps.append((kind, place, name, len(left), len(kept), len(rejected), marked, detail))
         gone.append(rejected.select("record", "kind", pl.lit(name).alias("rule"), "reason"))
@@ -84,7 +85,7 @@ def _curated(records: pl.DataFrame, items: pl.DataFrame, rules: Workload) -> Cur
     return Curated(left.select(records.columns), pl.concat(gone), pl.DataFrame(steps, schema=STEPS, orient="row"))
 
 
-def _rules(items: pl.DataFrame, rules: Workload) -> dict[str, Apply]:
+def _rules(items: pl.DataFrame, rules: Workload, forms: Sequence[str]) -> dict[str, Apply]:
     """The six promises, and the rules that are on, in their order."""
     promises: dict[str, Apply] = {
         "barred": barred,
@@ -92,19 +93,19 @@ def _rules(items: pl.DataFrame, rules: Workload) -> dict[str, Apply]:
         "trajectories": trajectories,
         "held_out": held_out,
         "two_sides": two_sides,
-        "contaminated": partial(knows_eval, items=items),
+        "contaminated": partial(knows_eval, items=items, forms=forms),
     }
-    optional: tuple[Apply, ...] = (
-        empty,
-        special_tokens,
-        too_long,
-        near_identical,
-        language,
-        confidence,
-        ratings,
-        conflicts,
-        near_duplicates,
-        heavy_users,
-        length_bias,
-    )
-    return promises | {rule.__name__: rule for rule in optional if rule.__name__ not in rules.curation.off}
+    optional: dict[str, Apply] = {
+        "empty": empty,
+        "special_tokens": special_tokens,
+        "too_long": too_long,
+        "near_identical": near_identical,
+        "language": language,
+        "confidence": confidence,
+        "ratings": ratings,
+        "conflicts": conflicts,
+        "near_duplicates": partial(near_duplicates, forms=forms),
+        "heavy_users": heavy_users,
+        "length_bias": length_bias,
+    }
+    return promises | {name: rule for name, rule in optional.items() if name not in rules.curation.off}

@@ -1,5 +1,7 @@
 """What may not be trained on, whatever it says: six promises that no setting switches off."""
 
+from collections.abc import Sequence
+
 import polars as pl
 
 from flywheel.datasets.contamination import contaminated
@@ -34,6 +36,6 @@ def two_sides(records: pl.DataFrame, rules: Workload) -> Ruled:
     return by_reason(records, pl.col("two_sides"))
 
 
-def knows_eval(records: pl.DataFrame, rules: Workload, *, items: pl.DataFrame) -> Ruled:
+def knows_eval(records: pl.DataFrame, rules: Workload, *, items: pl.DataFrame, forms: Sequence[str]) -> Ruled:
     """Prompts that one of the eval items asks too, or nearly."""
-    return by_reason(records, pl.lit(contaminated(records["prompt"], items)))
+    return by_reason(records, pl.lit(contaminated(records["prompt"], items, forms)))

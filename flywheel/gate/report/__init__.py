@@ -22,6 +22,7 @@ SECTIONS = (
     people.costs,
     people.veto,
     sections.beside,
+    sections.bridge,
     sections.spent,
     people.examples,
 )

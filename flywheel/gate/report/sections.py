@@ -187,6 +187,24 @@ def _sealed(sealed: Any) -> Html:
     return tag("p", f"Opened for this candidate: gain {said}, n = {_cell(sealed.get('items'))}.")
 
 
+def bridge(told: Told) -> Html:
+    """What the exchange of items alone did to the scores; nothing where the eval set is the one before."""
+    found = told.bridge
+    if found is None:
+        return join()
+    moved = between(*(found[name] for name in ("moved", "low", "high")), signed=True)
+    facts = {
+        "by the items alone": moved,
+        "score on the set before": f"{number(found['score_before'])}, {found['items_before']:,} items",
+        "score on this set": f"{number(found['score'])}, {found['items']:,} items",
+        "items in both": f"{found['shared']:,}",
+        "model, scorer": f"{found['model']}, {found['scorer']}",
+        "sets": f"{found['before']} to {found['eval_set']}",
+    }
+    said = found["why"] or "So much of a change since the last verdict is the ruler and not the model."
+    return section("The bridge from the eval set before", anything(facts), tag("p", said, class_="note"))
+
+
 def spent(told: Told) -> Html:
     """Looks, alpha, what is left of the budget, tokens and minutes."""
     known = told.details.get("spent")

@@ -22,7 +22,9 @@ Ends = tuple[float | None, float | None, float | None]
 
 @dataclass(frozen=True, kw_only=True)
 class Told:
-    """A row of `verdicts`, the gain item by item, and what both models answered."""
+    """A row of `verdicts`, the gain item by item, and what both models answered; `bridge` is the row of `bridges` that
+    leads to its eval set, if that is not the one before.
+    """
 
     verdict: Mapping[str, Any]
     pairs: pl.DataFrame
@@ -30,6 +32,7 @@ class Told:
     candidate: Mapping[str, str]
     champion: Mapping[str, str]
     rules: Workload
+    bridge: Mapping[str, Any] | None = None
 
     @cached_property
     def details(self) -> dict[str, Any]:

@@ -78,9 +78,9 @@ def requests(items: pl.DataFrame, answers: pl.DataFrame, others: pl.DataFrame) -
 
 
 def score(
-    items: pl.DataFrame, answers: pl.DataFrame, others: pl.DataFrame, said: Sequence[tuple[Request, str]]
+    items: pl.DataFrame, answers: pl.DataFrame, others: pl.DataFrame, said: Sequence[tuple[Request, str | Hole]]
 ) -> pl.DataFrame:
-    """The candidate's side of each item, from what the judge said to its requests."""
+    """The candidate's side of each item, from what the judge said to its requests; a hole where it was refused."""
     told: dict[str, list[Score | Hole]] = {}
     for request, text in said:
         told.setdefault(request.item, []).append(_side(text, request.first))
@@ -111,8 +111,10 @@ def identity() -> str:
     return hashlib.sha256(RULES.encode()).hexdigest()[:8]
 
 
-def _side(text: str, first: bool) -> Score | Hole:
+def _side(text: str | Hole, first: bool) -> Score | Hole:
     """The candidate's side of one reply; anything but A, B or TIE is no reply."""
+    if isinstance(text, Hole):
+        return text
     said = _SAID.fullmatch(text)
     if not said:
         return Hole(f"the judge said neither A nor B nor TIE but {text[:60]!r}")

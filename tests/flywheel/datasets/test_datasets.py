@@ -18,7 +18,7 @@ from tests.product import accepted, answer, at, edited, rated
 
 def test_no_user_conversation_or_request_is_on_both_sides(tmp_path: Path) -> None:
     made = cut(derived(tmp_path, edits(60)), "drafts", RULES)
-    assert not any(leaks(made.rows, made.items))
+    assert not any(leaks(made.rows, made.items, []))
     assert len(made.rows) > 0
     assert all(side("drafts", user, RULES) == "eval" for user in made.items["user"])
     assert all(side("drafts", user, RULES) == split for user, split in made.rows.select("user", "split").iter_rows())
@@ -68,7 +68,7 @@ def test_leaks_are_counted_on_each_axis(tmp_path: Path) -> None:
         conversation=pl.lit(made.items["conversation"][0]),
         prompt=pl.lit(made.items["prompt"][0]),
     )
-    assert leaks(stolen, made.items) == (1, 1, 1)
+    assert leaks(stolen, made.items, []) == (1, 1, 1)
 
 
 def test_the_same_cutoff_is_the_same_cycle(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flywheel.datasets import advance, cut, frozen, sealed
+from flywheel.datasets import advance, cut, frozen, frozen_forms, sealed
 from flywheel.datasets.alike import repeats
 from flywheel.datasets.evalset import standing
 from flywheel.datasets.sampling import allotted, drawn
@@ -110,6 +110,45 @@ def test_one_changed_byte_stops_everything(tmp_path: Path, column: str) -> None:
             stage(lake, "drafts", RULES)
 
 
+def rotated(home: Path) -> Lake:
+    """A lake whose eval set has retired two items."""
+    rules = ruled(eval_items=8, fresh_items=3, gate=Gate(min_users=2, sealed_items=0))
+    advance(derived(home, edits(90)), "drafts", rules)
+    advance(derived(home, edits(60, first=90)), "drafts", rules)
+    return Lake(home)
+
+
+@pytest.mark.parametrize("column", ["item", "reference", "stratum", "weight", "removed", "brought"])
+def test_one_changed_byte_in_what_retired_stops_everything(tmp_path: Path, column: str) -> None:
+    lake = rotated(tmp_path)
+    rows, retired = lake.read("eval_items"), pl.col("role") == "retired"
+    assert len(rows.filter(retired)) == 2
+    frozen(lake, "drafts", RULES)
+    first = pl.col("item") == rows.filter(retired)["item"].min()
+    if column == "removed":
+        rows = rows.filter(~first)
+    elif column == "brought":
+        rows = pl.concat([rows, rows.filter(first).with_columns(item=pl.lit("planted"))])
+    else:
+        other = pl.col(column) + 0.000001 if column == "weight" else pl.col(column) + "x"
+        rows = rows.with_columns(pl.when(first).then(other).otherwise(column).alias(column))
+    lake.replace("eval_items", rows, {"workload": ["drafts"]})
+    for stage in (frozen, advance, cut):
+        with pytest.raises(BrokenInvariant, match="what retired from the frozen sets of drafts has changed"):
+            stage(lake, "drafts", RULES)
+    with pytest.raises(BrokenInvariant):
+        frozen_forms(lake, "drafts")
+
+
+def test_forms_that_were_changed_stop_everything(tmp_path: Path) -> None:
+    lake = derived(tmp_path, edits(40))
+    advance(lake, "drafts", RULES)
+    planted = versions(lake).with_columns(forms=pl.lit(["where is my order please"]))
+    lake.replace("eval_sets", planted, {"workload": ["drafts"], "role": ["eval"]})
+    with pytest.raises(BrokenInvariant, match="frozen eval set of drafts has changed"):
+        cut(lake, "drafts", RULES)
+
+
 @pytest.mark.parametrize("left", [0, -1])
 def test_a_removed_item_stops_everything(tmp_path: Path, left: int) -> None:
     lake = derived(tmp_path, edits(40))
@@ -206,6 +245,11 @@ def test_who_asked_to_be_forgotten_is_not_kept_for_a_bridge_either(tmp_path: Pat
     retired = lake.read("eval_items").filter(role="retired")["item"].sort().to_list()
     advance(lake, "drafts", rules, forget=retired[:1])
     assert lake.read("eval_items").filter(role="retired")["item"].to_list() == retired[1:]
+    last = versions(lake).tail(2).to_dicts()
+    assert last[1]["forgotten"] == retired[:1]
+    assert last[1]["eval_set"] == last[0]["eval_set"]  # the same items: nothing is measured anew
+    advance(lake, "drafts", rules)
+    assert len(versions(lake)) == last[1]["version"]
 
 
 def test_an_item_forgotten_by_name_never_comes_back(tmp_path: Path) -> None:

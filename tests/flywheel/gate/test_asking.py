@@ -120,6 +120,23 @@ def test_a_failure_keeps_what_was_answered_and_the_next_run_asks_the_rest(lake: 
     assert lake.read("sendings")["tokens"].to_list() == [15] * 20
 
 
+def test_an_item_that_the_endpoint_refuses_is_a_hole_and_the_others_are_answered(lake: Lake, served: Served) -> None:
+    bad = json.loads(ITEMS["prompt"][7])[0]["content"]
+    served.reply = lambda number, body: failing(400) if body["messages"][-1]["content"] == bad else echo(number, body)
+    for _ in range(2):  # asked again, when it is the only one left, it is a hole again
+        ask(lake, hosted(lake, served))
+        assert sorted(lake.read("answers")["item"]) == sorted(set(ITEMS["item"]) - {"i07"})
+    assert len(served.asked) == 21
+    assert lake.read("sendings").filter(item="i07")["tokens"].to_list() == [None]
+
+
+def test_an_endpoint_that_refuses_every_item_stops_with_its_sentence(lake: Lake, served: Served) -> None:
+    served.reply = lambda number, body: failing(400)
+    with pytest.raises(Terminal, match="refused the request"):
+        ask(lake, hosted(lake, served))
+    assert lake.read("answers").is_empty()
+
+
 def test_the_budget_of_tokens_stops_with_a_sentence_and_counts_over_runs(lake: Lake, served: Served) -> None:
     served.reply = echo
     small = Budget(tokens=100)

@@ -188,6 +188,19 @@ def test_a_reply_that_cannot_be_read_is_a_hole_and_asked_and_spent_again(tmp_pat
     assert spent(at.lake, "replies", 3, ENDLESS).tokens == 16 * 24
 
 
+def test_what_a_judge_refuses_to_read_is_a_hole_and_the_others_are_judged(tmp_path: Path, served: Served) -> None:
+    judge_of = choosing(longer, tokens=(10, 1))
+    served.reply = lambda number, body: (
+        failing(400) if f"answer to {NAMES[2]}" in str(body["messages"]) else judge_of(number, body)
+    )
+    at, scorer = desk(tmp_path), judging(served)
+    for _ in range(2):  # the second time it is the only one that is asked
+        found = scores(at, scorer, ITEMS, NEW, OLD).sort("item")
+        assert found["score"].to_list() == [1.0, 1.0, None, *[1.0] * 5]
+        assert found["why"][2].startswith("refused: 400")
+    assert len(served.asked) == 16 + 2
+
+
 def test_the_budget_stops_the_judge_in_a_sentence_and_what_was_judged_is_kept(
     tmp_path: Path, served: Served, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -142,7 +142,7 @@ def rotated(lake: Lake) -> None:
     for number, (name, items) in enumerate([("e1", ITEMS), ("e2", stand)], start=1):
         told = dict.fromkeys(EvalSets.columns()) | {"workload": "replies", "role": "eval", "version": number}
         told |= {"eval_set": name, "items": items["item"].to_list(), "cutoff": NOON, "why": "", "checks": "[]"}
-        told |= {"strata": "{}", "added": [], "retired": [], "forgotten": []}
+        told |= {"strata": "{}", "added": [], "retired": [], "left_as": [], "forgotten": [], "forms": []}
         row = pl.DataFrame([told], schema=dict(EvalSets.create_empty().schema))
         lake.replace("eval_sets", row, {"workload": ["replies"], "role": ["eval"], "version": [number]})
 
