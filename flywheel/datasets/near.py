@@ -25,6 +25,7 @@ SHARED, FEW, SAMPLE = 0.2, 100, 2000
 """A template's gram is in more than this share of the texts of a sample; among few texts nobody can tell."""
 
 Numbers = npt.NDArray[np.int64]
+SALTS = mixed(np.arange(1, ROWS + 1, dtype=np.uint64)) | np.uint64(1)
 FACTORS = (mixed(np.arange(1, BANDS * ROWS + 1, dtype=np.uint64)) >> np.uint64(32)).astype(np.uint32) | np.uint32(1)
 
 
@@ -102,22 +103,21 @@ def _joined(plain: pl.Series) -> Numbers:
     def sketched(chunk: pl.Series) -> U64:
         return _bands(_telling(grams(chunk, WORDS), template))
 
-    keys = np.concatenate([np.zeros((0, BANDS), np.uint64), *mapped(sketched, (each for _, each in chunks(plain)))])
-    labels, failed = np.arange(len(plain)), np.zeros(0, np.uint64)
-    orders = [_order(keys, band) for band in range(BANDS)]
-    sets = _Sets(plain, _companions(keys, orders), template)
-    for band, order in enumerate(orders):
-        bucket = keys[order, band]
-        for step in range(1, NEIGHBOURS + 1):
-            met = np.flatnonzero((bucket[step:] == bucket[:-step]) & (bucket[step:] != 0))
-            pairs = np.sort(np.stack([order[met], order[met + step]]), axis=0)
-            pairs = pairs[:, labels[pairs[0]] != labels[pairs[1]]]
-            codes = pairs[0].astype(np.uint64) * np.uint64(len(plain)) + pairs[1].astype(np.uint64)
-            fresh = ~np.isin(codes, failed)
-            pairs, codes = pairs[:, fresh], codes[fresh]
-            alike = sets.jaccard(pairs[0], pairs[1]) >= JACCARD
-            failed = np.union1d(failed, codes[~alike])
-            labels = _united(labels, pairs[0][alike], pairs[1][alike])
+    empty = np.zeros((BANDS, 0), np.uint64)
+    keys = np.concatenate([empty, *mapped(sketched, (each for _, each in chunks(plain)))], axis=1)
+    buckets = [_buckets(keys[band], band) for band in range(BANDS)]
+    needed = np.zeros(len(plain), dtype=bool)
+    for texts, _ in buckets:
+        needed[texts] = True
+    sets, labels, failed = _Sets(plain, needed, template), np.arange(len(plain)), np.zeros(0, np.int64)
+    for texts, bucket in buckets:
+        left, right = _neighbours(texts, bucket)
+        apart = labels[left] != labels[right]
+        codes = np.setdiff1d(left[apart] * len(plain) + right[apart], failed)
+        left, right = np.divmod(codes, max(len(plain), 1))
+        alike = sets.jaccard(left, right) >= JACCARD
+        failed = np.union1d(failed, codes[~alike])
+        labels = _united(labels, left[alike], right[alike])
     return labels
 
 
@@ -126,9 +126,11 @@ def _template(plain: pl.Series) -> U64:
     some = grams(plain.head(SAMPLE), WORDS)
     if len(some.sizes) < FEW:
         return np.zeros(0, np.uint64)
-    found = pl.DataFrame({"text": some.texts, "gram": some.hashes})
-    many = found.group_by("gram").agg(pl.col("text").n_unique()).filter(pl.col("text") > SHARED * len(some.sizes))
-    return many["gram"].to_numpy()
+    most = SHARED * len(some.sizes)
+    different, counts = np.unique(some.hashes, return_counts=True)
+    maybe = np.isin(some.hashes, different[counts > most])  # some may be said twice in a text
+    found = pl.DataFrame({"text": some.texts[maybe], "gram": some.hashes[maybe]}).unique()
+    return found.group_by("gram").len().filter(pl.col("len") > most)["gram"].to_numpy()
 
 
 def _telling(found: Grams, template: U64) -> Grams:
@@ -142,35 +144,40 @@ def _telling(found: Grams, template: U64) -> Grams:
 
 
 def _bands(found: Grams) -> U64:
-    """A key for each band of each text; 0 where there is no gram."""
+    """The texts' keys of each band; 0 where there is no gram."""
     some = found.sizes > 0
     starts = (np.cumsum(found.sizes) - found.sizes)[some]
-    keys = np.zeros((len(found.sizes), BANDS), dtype=np.uint64)
+    keys = np.zeros((BANDS, len(found.sizes)), dtype=np.uint64)
     if not len(starts):
         return keys
     small = (found.hashes >> np.uint64(32)).astype(np.uint32)
-    for band in range(BANDS):
-        key = np.zeros(len(starts), dtype=np.uint64)
-        for factor in FACTORS[band * ROWS : (band + 1) * ROWS]:
-            key = mixed(key + np.minimum.reduceat(small * factor, starts))
-        keys[some, band] = key
+    least = np.stack([np.minimum.reduceat(small * factor, starts) for factor in FACTORS])
+    rows = least.reshape(BANDS, ROWS, -1) * SALTS[:, None]
+    keys[:, some] = mixed(rows.sum(axis=1)) | np.uint64(1)
     return keys
 
 
-def _order(keys: U64, band: int) -> Numbers:
-    """The texts by their key in this band, those of one key in an order of the band's own."""
-    shuffled = np.random.default_rng(band).permutation(len(keys))
-    return shuffled[np.argsort(keys[shuffled, band], kind="stable")]
+def _buckets(keys: U64, band: int) -> tuple[Numbers, U64]:
+    """The texts that share their key in this band with another, by that key and then in an order of the band's own."""
+    order = np.argsort(keys)
+    ordered = keys[order]
+    same = (ordered[1:] == ordered[:-1]) & (ordered[1:] != 0)
+    shared = np.zeros(len(keys), dtype=bool)
+    shared[1:] |= same
+    shared[:-1] |= same
+    texts, bucket = order[shared], ordered[shared]
+    own = np.lexsort((mixed(texts.astype(np.uint64) + FACTORS[band]), bucket))
+    return texts[own], bucket
 
 
-def _companions(keys: U64, orders: list[Numbers]) -> npt.NDArray[np.bool_]:
-    """Which texts share a bucket with another."""
-    found = np.zeros(len(keys), dtype=bool)
-    for band, order in enumerate(orders):
-        same = keys[order[1:], band] == keys[order[:-1], band]
-        found[order[1:][same]] = True
-        found[order[:-1][same]] = True
-    return found
+def _neighbours(texts: Numbers, bucket: U64) -> tuple[Numbers, Numbers]:
+    """Each text of a bucket and the few after it, the lesser of a pair on the left."""
+    pairs = [np.zeros((2, 0), np.int64)]
+    for step in range(1, min(NEIGHBOURS, len(texts) - 1) + 1):
+        met = np.flatnonzero(bucket[step:] == bucket[:-step])
+        pairs.append(np.stack([texts[met], texts[met + step]]))
+    left, right = np.concatenate(pairs, axis=1)
+    return np.minimum(left, right), np.maximum(left, right)
 
 
 def _united(labels: Numbers, left: Numbers, right: Numbers) -> Numbers:
