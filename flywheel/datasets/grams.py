@@ -45,13 +45,13 @@ def normalised(texts: pl.Series) -> pl.Series:
     return pl.concat([given.clear(), *mapped(_normalised, (chunk for _, chunk in chunks(given)))])
 
 
-def chunks(texts: pl.Series) -> Iterator[tuple[int, pl.Series]]:
+def chunks(texts: pl.Series, size: int = CHUNK) -> Iterator[tuple[int, pl.Series]]:
     """Some texts after the other, with the place of the first; a longer one stands alone."""
     ends = texts.str.len_bytes().fill_null(0).cast(pl.UInt64).cum_sum().to_numpy()
     start = 0
     while start < len(texts):
         before = int(ends[start - 1]) if start else 0
-        stop = max(start + 1, int(np.searchsorted(ends, before + CHUNK, side="right")))
+        stop = max(start + 1, int(np.searchsorted(ends, before + size, side="right")))
         yield start, texts.slice(start, stop - start)
         start = stop
 

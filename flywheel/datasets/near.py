@@ -21,6 +21,8 @@ JACCARD = 0.8
 BANDS, ROWS = 20, 6
 NEIGHBOURS = 8
 """How many texts after it in its bucket each text meets, in each band."""
+MANY = 1 << 23
+"""Bytes of text whose pairs are measured at a time: each time what is known is laid out anew."""
 SHARED, FEW, SAMPLE = 0.2, 100, 2000
 """A template's gram is in more than this share of the texts of a sample; among few texts nobody can tell."""
 
@@ -58,15 +60,15 @@ def repeats(texts: pl.Series, known: pl.Series) -> pl.Series:
 
 def _meeting(many: pl.Series, few: pl.Series) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
     """Which of the many have a near-duplicate among the few, and which of the few among the many."""
-    held = _sets(0, few).rename({"text": "other", "size": "others"})
+    held = pl.concat([_sets((0, few.clear())), *mapped(_sets, chunks(few))])
     common = held.group_by("gram").agg(rank=pl.len())
-    index = _rarest(held.rename({"other": "text", "others": "size"}), common).rename(
-        {"text": "other", "size": "others"}
-    )
-    lists = held.group_by("other").agg(theirs="gram")
+    theirs = {"text": "other", "size": "others"}
+    index = _rarest(held, common).rename(theirs)
+    lists = held.group_by("text").agg(theirs="gram").rename(theirs, strict=False)
+    place = np.flatnonzero(_mostly_known(many, common["gram"].to_numpy()))
 
     def meets(chunk: tuple[int, pl.Series]) -> pl.DataFrame:
-        mine = _sets(*chunk)
+        mine = _sets(chunk)
         pairs = _rarest(mine, common).join(index, on="gram").select("text", "size", "other", "others").unique()
         pairs = pairs.filter(pl.min_horizontal("size", "others") >= JACCARD * pl.max_horizontal("size", "others"))
         grams_of = mine.join(pairs.select("text").unique(), on="text", how="semi").group_by("text").agg(ours="gram")
@@ -75,17 +77,40 @@ def _meeting(many: pl.Series, few: pl.Series) -> tuple[npt.NDArray[np.bool_], np
         return told.filter(shared >= JACCARD * (pl.col("size") + pl.col("others") - shared)).select("text", "other")
 
     met = np.zeros(len(many), dtype=bool), np.zeros(len(few), dtype=bool)
-    for pairs in mapped(meets, chunks(many)):
-        met[0][pairs["text"].to_numpy()] = True
+    for pairs in mapped(meets, chunks(many.gather(place), MANY)):
+        met[0][place[pairs["text"].to_numpy()]] = True
         met[1][pairs["other"].to_numpy()] = True
     return met
 
 
-def _sets(start: int, plain: pl.Series) -> pl.DataFrame:
-    """The different grams of each text, the first of which has the number `start`, and how many it has."""
-    found = grams(plain, WORDS)
-    rows = pl.DataFrame({"text": found.texts + start, "gram": found.hashes}).unique()
+def _sets(chunk: tuple[int, pl.Series]) -> pl.DataFrame:
+    """The different grams of each text, and how many it has; the number of the first text stands before them."""
+    found = grams(chunk[1], WORDS)
+    rows = pl.DataFrame({"text": found.texts + chunk[0], "gram": found.hashes}).unique()
     return rows.with_columns(size=pl.len().over("text").cast(pl.Int64))
+
+
+def _mostly_known(plain: pl.Series, known: U64) -> npt.NDArray[np.bool_]:
+    """Which texts have so many known grams that they may be near to what is known; a cheap look, and a few too many."""
+    bits = min(max(20, 3 + len(known).bit_length()), 27)
+    shift, table = np.uint64(64 - bits), np.zeros(1 << bits, dtype=bool)
+    table[known >> shift] = True
+
+    def mostly(chunk: pl.Series) -> npt.NDArray[np.bool_]:
+        found = grams(chunk, WORDS)
+        texts, hits = found.texts, table[found.hashes >> shift]
+        some = np.zeros(len(chunk), dtype=bool)
+        some[texts[hits]] = True
+        rows = np.flatnonzero(some[texts])
+        codes = mixed(found.hashes[rows]) + texts[rows].astype(np.uint64)
+        order = np.argsort(codes)
+        different = np.ones(len(rows), dtype=bool)
+        different[1:] = codes[order[1:]] != codes[order[:-1]]
+        rows = rows[order[different]]
+        sizes = np.bincount(texts[rows], minlength=len(chunk))
+        return some & (np.bincount(texts[rows], hits[rows], minlength=len(chunk)) >= JACCARD * sizes)
+
+    return np.concatenate([np.zeros(0, dtype=bool), *mapped(mostly, (chunk for _, chunk in chunks(plain)))])
 
 
 def _rarest(sets: pl.DataFrame, common: pl.DataFrame) -> pl.DataFrame:
