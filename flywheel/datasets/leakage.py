@@ -1,13 +1,13 @@
 """What is known on two sides of a wall: nothing is measured, or steered by, what was trained on.
 
-The sides are `train`, `development`, and the items by their role. What repeats what belongs in `alike`.
+The sides are `train`, `development`, and the items by their role. What repeats what belongs in `near`.
 """
 
 from typing import NamedTuple
 
 import polars as pl
 
-from flywheel.datasets.alike import repeats
+from flywheel.datasets.near import repeats
 
 SIDE = ["side", "user", "conversation", "request"]
 
@@ -31,8 +31,7 @@ def leaks(rows: pl.DataFrame, items: pl.DataFrame) -> Leaks:
 def without(records: pl.DataFrame, known: pl.DataFrame) -> pl.DataFrame:
     """The records that share no conversation with what is known, and ask nothing that nearly repeats it."""
     records = records.filter(~pl.col("conversation").is_in(known["conversation"].implode()))
-    asked = records.select(requests())["request"].to_list()
-    return records.filter(~pl.Series(repeats(asked, known["request"]), dtype=pl.Boolean))
+    return records.filter(~repeats(records.select(requests()).to_series(), known["request"]))
 
 
 def requests() -> pl.Expr:
@@ -47,9 +46,9 @@ def _shared(known: pl.DataFrame, column: str) -> int:
 
 def _repeated(known: pl.DataFrame) -> int:
     """Requests of each side that nearly repeat one of the sides before it."""
-    found, before = 0, list[str]()
+    found, before = 0, known["request"].clear()
     for side in sorted(known["side"].unique()):
-        asked = known.filter(side=side)["request"].unique().to_list()
-        found += sum(repeats(asked, before))
-        before += asked
+        asked = known.filter(side=side)["request"].unique()
+        found += int(repeats(asked, before).sum())
+        before = pl.concat([before, asked])
     return found

@@ -15,9 +15,9 @@ from math import ceil
 
 import polars as pl
 
-from flywheel.datasets.alike import repeats
 from flywheel.datasets.evalset import Role, Version, checks, frozen, name, standing
 from flywheel.datasets.leakage import requests
+from flywheel.datasets.near import repeats
 from flywheel.datasets.sampling import Traffic, candidates, drawn, strata, weighted
 from flywheel.datasets.splits import uniform
 from flywheel.errors import Terminal
@@ -158,8 +158,7 @@ def _unknown(turn: Turn, pool: pl.DataFrame, role: Role) -> pl.DataFrame:
     across = items.filter((pl.col("role") == "sealed") != (role == "sealed"))
     talks = [*trained["conversation"], *across["conversation"]]
     pool = pool.filter(~pl.col("conversation").is_in(talks))
-    known = [*trained["request"], *items["request"]]
-    return pool.filter(~pl.Series(repeats(pool["request"].to_list(), known), dtype=pl.Boolean))
+    return pool.filter(~repeats(pool["request"], pl.concat([trained["request"], items["request"]])))
 
 
 def _drop_retired(turn: Turn) -> None:

@@ -172,6 +172,15 @@ def test_repeats_are_those_of_the_plain_way(texts: list[list[str]], known: list[
     assert found.to_list() == expected
 
 
+@settings(deadline=None, max_examples=25)
+@given(st.lists(st.lists(st.sampled_from("abcd"), min_size=1, max_size=12), max_size=8))
+def test_what_is_in_a_cluster_with_others_repeats_another(words: list[list[str]]) -> None:
+    texts = pl.Series([" ".join(each) for each in words], dtype=pl.String)
+    rests = [pl.Series(texts.to_list()[:place] + texts.to_list()[place + 1 :]) for place in range(len(texts))]
+    expected = [near.repeats(texts[[place]], rest.cast(pl.String))[0] for place, rest in enumerate(rests)]
+    assert clusters(texts).is_duplicated().to_list() == expected
+
+
 @pytest.mark.parametrize("swapped", [False, True])
 def test_repeats_are_found_whichever_side_is_the_greater(swapped: bool) -> None:
     texts = some_texts(5, 120)
