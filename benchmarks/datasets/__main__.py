@@ -62,15 +62,16 @@ def contamination(folder: Path, count: int) -> None:
 
 
 def dataset(folder: Path, count: int) -> None:
-    """From the tables of records to a dataset in the lake, and what each rule did."""
+    """From the tables of records to a dataset and its card in the lake, and what each rule did and took."""
     turn("lake", folder, count)
-    tell(f"\n{count:,} records to a dataset")
+    tell(f"\n{count:,} records to a dataset and its card")
     told = turn("dataset", folder, count)
     tell(f"{count / told['seconds']:,.0f} records a second, {told['told']['rows']:,} rows")
     promise("peak memory, GB", told["megabytes"] / 1024, at_most=MAX_GB)
-    for rule, came, rejected, seconds in told["told"]["funnel"]:
-        share = rejected / came if came else 0
-        tell(f"  {rule:18} {came:>10,} in  {rejected:>10,} rejected ({share:6.2%})  {seconds:6.1f} s")
+    tell(f"{'step':28} {'in':>10} {'out':>10} {'seconds':>8} {'of cores':>8} {'share':>6}")
+    for name, came, left, seconds, cores in told["told"]["steps"]:
+        counts = f"{'':10} {'':10}" if came is None else f"{came:10,} {left:10,}"
+        tell(f"{name:28} {counts} {seconds:8.1f} {cores:8.1f} {cores / told['cpu']:6.1%}")
 
 
 def turn(name: str, folder: Path, count: int) -> Turn:

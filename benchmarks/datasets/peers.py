@@ -10,15 +10,15 @@ import re
 import resource
 import sys
 import time
-from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
 from benchmarks.datasets.texts import WORKLOAD, changed, prompts, records_lake, texts, with_copies
-from flywheel.datasets import curation, cut
+from flywheel.datasets import curation, cut, keep_card
+from flywheel.datasets import dataset as dataset_module
 from flywheel.datasets.contamination import contaminated
 from flywheel.datasets.near import BANDS, JACCARD, ROWS, WORDS, clusters
 from flywheel.lake import Lake
@@ -91,38 +91,58 @@ def contamination(folder: Path, count: int) -> Ready:
 
 
 def dataset(folder: Path, count: int) -> Ready:
-    """Everything that a cycle does with its records; the lake is made by a run of `lake` before."""
+    """Everything that a cycle does with its records, card and all; the lake is made by a run of `lake` before."""
     found, rules = Lake(folder / f"records-{count}"), Workload(base_model="none", gate=Gate(min_users=2))
-    took = timed()
+    clock = Clock()
+    for name in AROUND:
+        setattr(dataset_module, name, clock.timing(AROUND[name], getattr(dataset_module, name)))
+    rules_of = curation._rules  # pyright: ignore[reportPrivateUsage]
+    curation._rules = lambda *given: {  # pyright: ignore[reportPrivateUsage]
+        name: clock.timing(name, rule) for name, rule in rules_of(*given).items()
+    }
 
     def run() -> Told:
-        made = cut(found, WORKLOAD, rules)
-        steps = found.read("funnel").group_by("place", "rule").agg(pl.col("records_in", "rejected").sum()).sort("place")
-        funnel = [(rule, came, gone, took[rule]) for _, rule, came, gone in steps.iter_rows()]
-        return {"rows": len(made.rows), "funnel": funnel}
+        made = clock.timing("the rest: reading, writing", cut)(found, WORKLOAD, rules)
+        clock.timing("the card", keep_card)(found, WORKLOAD)
+        funnel = found.read("funnel").group_by("rule").agg(pl.col("records_in", "records_out").sum())
+        counts = {rule: (came, left) for rule, came, left in funnel.iter_rows()}
+        steps = [(name, *counts.get(name, (None, None)), *took) for name, took in clock.took.items()]
+        return {"rows": len(made.rows), "steps": steps}
 
     return run
 
 
-def timed() -> Counter[str]:
-    """The seconds of each rule, counted from here on."""
-    took: Counter[str] = Counter()
-    rules_of = curation._rules  # pyright: ignore[reportPrivateUsage]
+AROUND = {
+    "advance": "drawing the eval set",
+    "candidates": "sides of the wall",
+    "curate": "reading what was asked",
+    "training_rows": "hashing the rows",
+    "leaks": "counting leaks",
+}
+"""What `cut` does around the rules; what others take in it is theirs."""
 
-    def clocked(name: str, rule: curation.Apply) -> curation.Apply:
-        def apply(records: pl.DataFrame, rules: Workload) -> curation.Ruled:
-            began = time.perf_counter()
-            ruled = rule(records, rules)
-            took[name] += time.perf_counter() - began
-            return ruled
 
-        return apply
+class Clock:
+    """Seconds, and seconds of cores, of each step without those inside it; in the order in which they began."""
 
-    def all_clocked(items: pl.DataFrame, rules: Workload, forms: Sequence[str]) -> dict[str, curation.Apply]:
-        return {name: clocked(name, rule) for name, rule in rules_of(items, rules, forms).items()}
+    def __init__(self) -> None:
+        self.took: dict[str, list[float]] = {}
+        self._inner = [(0.0, 0.0)]
 
-    curation._rules = all_clocked  # pyright: ignore[reportPrivateUsage]
-    return took
+    def timing(self, name: str, work: Callable[..., Any]) -> Callable[..., Any]:
+        def timed(*given: Any, **named: Any) -> Any:
+            self.took.setdefault(name, [0.0, 0.0])
+            self._inner.append((0.0, 0.0))
+            began = time.perf_counter(), time.process_time()
+            result = work(*given, **named)
+            whole = time.perf_counter() - began[0], time.process_time() - began[1]
+            inside, outside = self._inner.pop(), self._inner.pop()
+            self._inner.append((outside[0] + whole[0], outside[1] + whole[1]))
+            for place in (0, 1):
+                self.took[name][place] += whole[place] - inside[place]
+            return result
+
+        return timed
 
 
 def lake(folder: Path, count: int) -> Ready:

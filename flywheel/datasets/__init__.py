@@ -2,7 +2,7 @@
 
 `splits` says which side a record is on; `evalset` reads and verifies the frozen sets, `rotation` makes their versions
 and `sampling` says what of the traffic they hold; `review` has people decide about doubtful records, `dataset` cuts the
-training rows, `alike` finds near repetitions beyond the `forms` that all requests share, and `leakage` counts what
+training rows, `near` finds near repetitions beyond the `forms` that all requests share, and `leakage` counts what
 would make every later number a lie; `card` tells what a dataset is made of, `export` writes it for other tools. What a
 record is belongs in `flywheel.records`, how it trains in `flywheel.training`.
 """

@@ -10,10 +10,10 @@ from typing import Any, NamedTuple
 
 import polars as pl
 
-from flywheel.datasets.alike import repeated
 from flywheel.datasets.evalset import standing
 from flywheel.datasets.export import SPLITS
 from flywheel.datasets.leakage import requests
+from flywheel.datasets.near import clusters
 from flywheel.errors import Terminal
 from flywheel.lake import Lake
 
@@ -74,14 +74,14 @@ def keep_card(lake: Lake, workload: str) -> dict[str, Any]:
 def card(dataset: dict[str, Any], rows: pl.DataFrame, labels: pl.DataFrame, before: pl.DataFrame) -> dict[str, Any]:
     """What the rows say of themselves; `before` are all pairs there were to choose from."""
     train = rows.filter(split="train")
-    again = repeated(train.select(requests())["request"].to_list())
+    again = clusters(train.select(requests()).to_series()).is_duplicated()
     return {
         **{name: dataset[name] for name in ("workload", "cycle", "dataset", "cutoff", "events")},
         "counts": _counts(rows, "split", "kind"),
         "rules": _counts(train, "rule"),
         "slices": _counts(train, "slice"),
         "longer": {"before": longer(before), "after": longer(train.filter(kind="pair"))},
-        "repeated": sum(again) / len(again) if again else None,
+        "repeated": again.mean(),
         "users": _users(train),
         "labels": _counts(labels.with_columns(pl.col("desirable").replace_strict(OPINIONS)), "split", "desirable"),
         "exports": {split: _lines(rows, labels, split) for split in SPLITS},

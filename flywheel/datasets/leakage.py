@@ -1,6 +1,6 @@
 """What is known on two sides of a wall: nothing is measured, or steered by, what was trained on.
 
-The sides are `train`, `development`, and the items by their role. What repeats what belongs in `alike`.
+The sides are `train`, `development`, and the items by their role. What repeats what belongs in `near`.
 """
 
 from collections.abc import Sequence
@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import polars as pl
 
-from flywheel.datasets.alike import repeats
+from flywheel.datasets.near import repeats
 
 SIDE = ["side", "user", "conversation", "request"]
 
@@ -33,8 +33,7 @@ def leaks(rows: pl.DataFrame, items: pl.DataFrame, forms: Sequence[str]) -> Leak
 def without(records: pl.DataFrame, known: pl.DataFrame, forms: Sequence[str]) -> pl.DataFrame:
     """The records that share no conversation with what is known, and ask nothing that nearly repeats it."""
     records = records.filter(~pl.col("conversation").is_in(known["conversation"].implode()))
-    asked = records.select(requests())["request"].to_list()
-    return records.filter(~pl.Series(repeats(asked, known["request"], forms), dtype=pl.Boolean))
+    return records.filter(~repeats(records.select(requests()).to_series(), known["request"], forms))
 
 
 def requests() -> pl.Expr:
@@ -49,9 +48,9 @@ def _shared(known: pl.DataFrame, column: str) -> int:
 
 def _repeated(known: pl.DataFrame, forms: Sequence[str]) -> int:
     """Requests of each side that nearly repeat one of the sides before it."""
-    found, before = 0, list[str]()
+    found, before = 0, known["request"].clear()
     for side in sorted(known["side"].unique()):
-        asked = known.filter(side=side)["request"].unique().to_list()
-        found += sum(repeats(asked, before, forms))
-        before += asked
+        asked = known.filter(side=side)["request"].unique()
+        found += int(repeats(asked, before, forms).sum())
+        before = pl.concat([before, asked])
     return found

@@ -10,6 +10,7 @@ text meets its neighbours in twenty random orders, not all others, so the work g
 """
 
 from collections.abc import Sequence
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
@@ -25,8 +26,11 @@ FILLED = 0.5
 BANDS, ROWS = 20, 6
 NEIGHBOURS = 8
 """How many texts after it in its bucket each text meets, in each band."""
+MANY = 1 << 23
+"""Bytes of text whose pairs are measured at a time: each time what is known is laid out anew."""
 
 Numbers = npt.NDArray[np.int64]
+SALTS = mixed(np.arange(1, ROWS + 1, dtype=np.uint64)) | np.uint64(1)
 FACTORS = (mixed(np.arange(1, BANDS * ROWS + 1, dtype=np.uint64)) >> np.uint64(32)).astype(np.uint32) | np.uint32(1)
 
 
@@ -60,13 +64,15 @@ def plain_repeats(texts: pl.Series, known: pl.Series, forms: Sequence[str] = ())
 
 def _meeting(many: pl.Series, few: pl.Series, form: U64) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
     """Which of the many have a near-duplicate among the few, and which of the few among the many."""
-    held = _sets(0, few, form)
+    sets = partial(_sets, form=form)
+    held = pl.concat([sets((0, few.clear())), *mapped(sets, chunks(few))])
     common = held.filter("own").group_by("gram").agg(rank=pl.len())
     index = _rarest(held, common).rename({"text": "other", "size": "others"})
     lists = _lists(held).rename({"text": "other", "all": "all_others", "own": "own_others"})
+    place = np.flatnonzero(_mostly_known(many, held["gram"].unique().to_numpy()))
 
     def meets(chunk: tuple[int, pl.Series]) -> pl.DataFrame:
-        mine = _sets(*chunk, form)
+        mine = sets(chunk)
         pairs = _rarest(mine, common).join(index, on="gram").select("text", "size", "other", "others").unique()
         pairs = pairs.filter(pl.min_horizontal("size", "others") >= JACCARD * pl.max_horizontal("size", "others"))
         told = pairs.join(_lists(mine.join(pairs.select("text").unique(), on="text", how="semi")), on="text")
@@ -74,8 +80,8 @@ def _meeting(many: pl.Series, few: pl.Series, form: U64) -> tuple[npt.NDArray[np
         return told.filter(_alike("all", JACCARD) & _alike("own", FILLED)).select("text", "other")
 
     met = np.zeros(len(many), dtype=bool), np.zeros(len(few), dtype=bool)
-    for pairs in mapped(meets, chunks(many)):
-        met[0][pairs["text"].to_numpy()] = True
+    for pairs in mapped(meets, chunks(many.gather(place), MANY)):
+        met[0][place[pairs["text"].to_numpy()]] = True
         met[1][pairs["other"].to_numpy()] = True
     return met
 
@@ -91,16 +97,39 @@ def _lists(sets: pl.DataFrame) -> pl.DataFrame:
     return sets.group_by("text").agg(pl.col("gram").alias("all"), pl.col("gram").filter("own").alias("own"))
 
 
-def _sets(start: int, plain: pl.Series, form: U64) -> pl.DataFrame:
-    """The different grams of each text, the first of which has the number `start`, and how many it has.
+def _sets(chunk: tuple[int, pl.Series], form: U64) -> pl.DataFrame:
+    """The different grams of each text, and how many it has; the number of the first text stands before them.
 
     Those of no form are its `own`, all of them where it has no other.
     """
-    found = grams(plain, WORDS)
-    rows = pl.DataFrame({"text": found.texts + start, "gram": found.hashes}).unique()
-    own = pl.Series("own", ~np.isin(rows["gram"].to_numpy(), form))
+    found = grams(chunk[1], WORDS)
+    rows = pl.DataFrame({"text": found.texts + chunk[0], "gram": found.hashes}).unique()
+    own = pl.Series("own", ~np.isin(rows["gram"].to_numpy(), form), dtype=pl.Boolean)
     rows = rows.with_columns(own).with_columns(pl.col("own") | ~pl.col("own").any().over("text"))
     return rows.with_columns(size=pl.len().over("text").cast(pl.Int64))
+
+
+def _mostly_known(plain: pl.Series, known: U64) -> npt.NDArray[np.bool_]:
+    """Which texts have so many known grams that they may be near to what is known; a cheap look, and a few too many."""
+    bits = min(max(20, 3 + len(known).bit_length()), 27)
+    shift, table = np.uint64(64 - bits), np.zeros(1 << bits, dtype=bool)
+    table[known >> shift] = True
+
+    def mostly(chunk: pl.Series) -> npt.NDArray[np.bool_]:
+        found = grams(chunk, WORDS)
+        texts, hits = found.texts, table[found.hashes >> shift]
+        some = np.zeros(len(chunk), dtype=bool)
+        some[texts[hits]] = True
+        rows = np.flatnonzero(some[texts])
+        codes = mixed(found.hashes[rows]) + texts[rows].astype(np.uint64)
+        order = np.argsort(codes)
+        different = np.ones(len(rows), dtype=bool)
+        different[1:] = codes[order[1:]] != codes[order[:-1]]
+        rows = rows[order[different]]
+        sizes = np.bincount(texts[rows], minlength=len(chunk))
+        return some & (np.bincount(texts[rows], hits[rows], minlength=len(chunk)) >= JACCARD * sizes)
+
+    return np.concatenate([np.zeros(0, dtype=bool), *mapped(mostly, (chunk for _, chunk in chunks(plain)))])
 
 
 def _rarest(sets: pl.DataFrame, common: pl.DataFrame) -> pl.DataFrame:
@@ -121,22 +150,21 @@ def _joined(plain: pl.Series, form: U64) -> Numbers:
     def sketched(chunk: pl.Series) -> U64:
         return _bands(_telling(grams(chunk, WORDS), template))
 
-    keys = np.concatenate([np.zeros((0, BANDS), np.uint64), *mapped(sketched, (each for _, each in chunks(plain)))])
-    labels, failed = np.arange(len(plain)), np.zeros(0, np.uint64)
-    orders = [_order(keys, band) for band in range(BANDS)]
-    sets = _Sets(plain, _companions(keys, orders), template)
-    for band, order in enumerate(orders):
-        bucket = keys[order, band]
-        for step in range(1, NEIGHBOURS + 1):
-            met = np.flatnonzero((bucket[step:] == bucket[:-step]) & (bucket[step:] != 0))
-            pairs = np.sort(np.stack([order[met], order[met + step]]), axis=0)
-            pairs = pairs[:, labels[pairs[0]] != labels[pairs[1]]]
-            codes = pairs[0].astype(np.uint64) * np.uint64(len(plain)) + pairs[1].astype(np.uint64)
-            fresh = ~np.isin(codes, failed)
-            pairs, codes = pairs[:, fresh], codes[fresh]
-            alike = sets.jaccard(pairs[0], pairs[1]) >= JACCARD
-            failed = np.union1d(failed, codes[~alike])
-            labels = _united(labels, pairs[0][alike], pairs[1][alike])
+    empty = np.zeros((BANDS, 0), np.uint64)
+    keys = np.concatenate([empty, *mapped(sketched, (each for _, each in chunks(plain)))], axis=1)
+    buckets = [_buckets(keys[band], band) for band in range(BANDS)]
+    needed = np.zeros(len(plain), dtype=bool)
+    for texts, _ in buckets:
+        needed[texts] = True
+    sets, labels, failed = _Sets(plain, needed, template), np.arange(len(plain)), np.zeros(0, np.int64)
+    for texts, bucket in buckets:
+        left, right = _neighbours(texts, bucket)
+        apart = labels[left] != labels[right]
+        codes = np.setdiff1d(left[apart] * len(plain) + right[apart], failed)
+        left, right = np.divmod(codes, max(len(plain), 1))
+        alike = sets.jaccard(left, right) >= JACCARD
+        failed = np.union1d(failed, codes[~alike])
+        labels = _united(labels, left[alike], right[alike])
     return labels
 
 
@@ -145,9 +173,11 @@ def _template(plain: pl.Series) -> U64:
     some = grams(plain.head(SAMPLE), WORDS)
     if len(some.sizes) < FEW:
         return np.zeros(0, np.uint64)
-    found = pl.DataFrame({"text": some.texts, "gram": some.hashes})
-    many = found.group_by("gram").agg(pl.col("text").n_unique()).filter(pl.col("text") > SHARED * len(some.sizes))
-    return many["gram"].to_numpy()
+    most = SHARED * len(some.sizes)
+    different, counts = np.unique(some.hashes, return_counts=True)
+    maybe = np.isin(some.hashes, different[counts > most])  # some may be said twice in a text
+    found = pl.DataFrame({"text": some.texts[maybe], "gram": some.hashes[maybe]}).unique()
+    return found.group_by("gram").len().filter(pl.col("len") > most)["gram"].to_numpy()
 
 
 def _telling(found: Grams, template: U64) -> Grams:
@@ -161,35 +191,40 @@ def _telling(found: Grams, template: U64) -> Grams:
 
 
 def _bands(found: Grams) -> U64:
-    """A key for each band of each text; 0 where there is no gram."""
+    """The texts' keys of each band; 0 where there is no gram."""
     some = found.sizes > 0
     starts = (np.cumsum(found.sizes) - found.sizes)[some]
-    keys = np.zeros((len(found.sizes), BANDS), dtype=np.uint64)
+    keys = np.zeros((BANDS, len(found.sizes)), dtype=np.uint64)
     if not len(starts):
         return keys
     small = (found.hashes >> np.uint64(32)).astype(np.uint32)
-    for band in range(BANDS):
-        key = np.zeros(len(starts), dtype=np.uint64)
-        for factor in FACTORS[band * ROWS : (band + 1) * ROWS]:
-            key = mixed(key + np.minimum.reduceat(small * factor, starts))
-        keys[some, band] = key
+    least = np.stack([np.minimum.reduceat(small * factor, starts) for factor in FACTORS])
+    rows = least.reshape(BANDS, ROWS, -1) * SALTS[:, None]
+    keys[:, some] = mixed(rows.sum(axis=1)) | np.uint64(1)
     return keys
 
 
-def _order(keys: U64, band: int) -> Numbers:
-    """The texts by their key in this band, those of one key in an order of the band's own."""
-    shuffled = np.random.default_rng(band).permutation(len(keys))
-    return shuffled[np.argsort(keys[shuffled, band], kind="stable")]
+def _buckets(keys: U64, band: int) -> tuple[Numbers, U64]:
+    """The texts that share their key in this band with another, by that key and then in an order of the band's own."""
+    order = np.argsort(keys)
+    ordered = keys[order]
+    same = (ordered[1:] == ordered[:-1]) & (ordered[1:] != 0)
+    shared = np.zeros(len(keys), dtype=bool)
+    shared[1:] |= same
+    shared[:-1] |= same
+    texts, bucket = order[shared], ordered[shared]
+    own = np.lexsort((mixed(texts.astype(np.uint64) + FACTORS[band]), bucket))
+    return texts[own], bucket
 
 
-def _companions(keys: U64, orders: list[Numbers]) -> npt.NDArray[np.bool_]:
-    """Which texts share a bucket with another."""
-    found = np.zeros(len(keys), dtype=bool)
-    for band, order in enumerate(orders):
-        same = keys[order[1:], band] == keys[order[:-1], band]
-        found[order[1:][same]] = True
-        found[order[:-1][same]] = True
-    return found
+def _neighbours(texts: Numbers, bucket: U64) -> tuple[Numbers, Numbers]:
+    """Each text of a bucket and the few after it, the lesser of a pair on the left."""
+    pairs = [np.zeros((2, 0), np.int64)]
+    for step in range(1, min(NEIGHBOURS, len(texts) - 1) + 1):
+        met = np.flatnonzero(bucket[step:] == bucket[:-step])
+        pairs.append(np.stack([texts[met], texts[met + step]]))
+    left, right = np.concatenate(pairs, axis=1)
+    return np.minimum(left, right), np.maximum(left, right)
 
 
 def _united(labels: Numbers, left: Numbers, right: Numbers) -> Numbers:

@@ -15,10 +15,10 @@ from math import ceil
 
 import polars as pl
 
-from flywheel.datasets.alike import repeats
 from flywheel.datasets.evalset import Role, Version, checks, frozen, left_as, name, standing
 from flywheel.datasets.forms import common
 from flywheel.datasets.leakage import requests
+from flywheel.datasets.near import repeats
 from flywheel.datasets.sampling import Traffic, candidates, drawn, strata, talks, weighted
 from flywheel.datasets.splits import uniform
 from flywheel.errors import Terminal
@@ -165,8 +165,7 @@ def _unknown(turn: Turn, pool: pl.DataFrame, role: Role) -> pl.DataFrame:
     across = items.filter((pl.col("role") == "sealed") != (role == "sealed"))
     talks = [*trained["conversation"], *across["conversation"]]
     pool = pool.filter(~pl.col("conversation").is_in(talks))
-    known = [*trained["request"], *items["request"]]
-    return pool.filter(~pl.Series(repeats(pool["request"].to_list(), known, turn.forms), dtype=pl.Boolean))
+    return pool.filter(~repeats(pool["request"], pl.concat([trained["request"], items["request"]]), turn.forms))
 
 
 def _retired(turn: Turn, role: Role) -> pl.DataFrame:

@@ -10,9 +10,9 @@ from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, model_validator
 
-from flywheel.errors import BadInput
+from flywheel.errors import UNSEEN, BadInput
 from flywheel.settings.base import Frozen, Name, Share
 from flywheel.settings.curation import Curation
 from flywheel.settings.ingest import Columns, Format, Source
@@ -105,6 +105,15 @@ class Settings(Frozen):
     playground: dict[str, Any] = Field(default={})
     """The playground's own section; nothing else reads it."""
 
+    @model_validator(mode="after")
+    def _known(self) -> "Settings":
+        names = [*(rule.name for rule in self.slices), "unassigned"]
+        for name, workload in self.workloads.items():
+            if unknown := [priced for priced in workload.policy.slices if priced not in names]:
+                where, said = f"workloads.{name}.policy.slices", ", ".join(unknown)
+                raise ValueError(f"{where}: no slice is called {said}; there are {', '.join(names)}")
+        return self
+
     def workload(self, name: str) -> Workload:
         if name not in self.workloads:
             raise BadInput("no such workload", seen=name, allowed=", ".join(self.workloads))
@@ -155,8 +164,7 @@ def _made(model: type[Model], written: dict[str, Any], name: str) -> Model:
         return model(**written)
     except ValidationError as error:
         first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
+        where = f", field {'.'.join(str(part) for part in first['loc'])}" if first["loc"] else ""
         more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
-        raise BadInput(
-            f"{name}, field {where}: {first['msg']}{more}", seen=first["input"], do="mend that field"
-        ) from None
+        seen = UNSEEN if first["type"] == "value_error" else first["input"]  # a rule of ours says what it saw
+        raise BadInput(f"{name}{where}: {first['msg']}{more}", seen=seen, do="mend that field") from None

@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from flywheel.settings.base import Frozen, Share
+from flywheel.settings.signals import RecordRule
 
 CurationRule = Literal[
     "empty",
@@ -48,7 +49,7 @@ class Curation(Frozen):
     """Of chosen pairs, at least this share prefers the longer side."""
     longer_most: Share = 0.55
     """Of chosen pairs, at most this share prefers the longer side."""
-    length_exempt: tuple[str, ...] = ("edit_pair",)
+    length_exempt: tuple[RecordRule, ...] = ("edit_pair",)
     """Record rules whose pairs are not balanced: an editor shortens on purpose."""
 
     @model_validator(mode="after")

@@ -1,10 +1,45 @@
 """How acts are read, and what becomes training data."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 from pydantic import Field, model_validator
 
 from flywheel.settings.base import Frozen, Name, Share
+
+SignalKind = Literal[
+    "acceptance",
+    "edit",
+    "regeneration",
+    "rephrase",
+    "correction",
+    "abandonment",
+    "dismissal",
+    "rating",
+    "refusal",
+    "tool_failure",
+    "retrieval_miss",
+]
+RecordRule = Literal[
+    "edit_pair",
+    "correction_pair",
+    "regeneration_pair",
+    "sample_pair",
+    "run_pair",
+    "regeneration_ranking",
+    "sample_ranking",
+    "rating_label",
+    "correction_label",
+    "rephrase_label",
+    "regeneration_label",
+    "dismissal_label",
+    "revoked_label",
+    "own_label",
+    "edit_demonstration",
+    "run_demonstration",
+    "written_demonstration",
+    "failure_case",
+    "knowledge_gap",
+]
 
 
 class Slice(Frozen):
@@ -58,7 +93,7 @@ class Signals(Frozen):
     idle_hours: Annotated[float, Field(gt=0)] = 24
     """A conversation with no event for this long, on the watermark, is closed."""
     off: tuple[str, ...] = ()
-    """Signals switched off by name; records are rebuilt without them."""
+    """Signals switched off by name, a team's own too; records are rebuilt without them."""
     edit_typo: Share = 0.02
     """Edits that change a smaller share of the words say nothing."""
     edit_pair: Share = 0.10
@@ -95,11 +130,18 @@ class Signals(Frozen):
             raise ValueError("edit_typo, edit_pair and edit_rewrite must rise")
         return self
 
+    @model_validator(mode="after")
+    def _known(self) -> "Signals":
+        names = (*get_args(SignalKind), *(own.name for own in self.own))
+        if unknown := [name for name in self.off if name not in names]:
+            raise ValueError(f"off: no signal is called {', '.join(unknown)}; there are {', '.join(names)}")
+        return self
+
 
 class Records(Frozen):
     """What becomes training data."""
 
-    rules_off: tuple[str, ...] = ()
+    rules_off: tuple[RecordRule, ...] = ()
     """Rules switched off by name; the records are rebuilt without them."""
     sure: Share = 0.5
     """A knowledge gap less sure than this goes to people for a decision."""

@@ -7,11 +7,8 @@ from typing import Any
 import polars as pl
 import pytest
 from datasets import load_from_disk
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from flywheel.datasets import Cut, advance, cut, keep_card
-from flywheel.datasets.alike import normalised, repeated, repeats
 from flywheel.datasets.card import latest, longer
 from flywheel.datasets.export import FORMATS, exported, write
 from flywheel.errors import BadInput, Terminal
@@ -144,12 +141,3 @@ def test_length_is_told_with_its_interval_and_n() -> None:
     assert found["low"] == pytest.approx(0.2077, abs=1e-3)
     assert found["high"] == pytest.approx(0.9385, abs=1e-3)
     assert longer(pairs.clear())["share"] is None
-
-
-@settings(deadline=None, max_examples=25)
-@given(st.lists(st.lists(st.sampled_from("abcd"), min_size=1, max_size=12), max_size=8))
-def test_what_is_repeated_repeats_another(words: list[list[str]]) -> None:
-    texts = [" ".join(each) for each in words]
-    others = [texts[:place] + texts[place + 1 :] for place in range(len(texts))]
-    assert repeated(texts) == [repeats([text], rest)[0] for text, rest in zip(texts, others, strict=True)]
-    assert all(normalised(text) == text for text in texts)

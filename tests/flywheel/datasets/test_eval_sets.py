@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flywheel.datasets import advance, cut, frozen, frozen_forms, sealed
-from flywheel.datasets.alike import repeats
 from flywheel.datasets.evalset import standing
+from flywheel.datasets.near import repeats
 from flywheel.datasets.sampling import allotted, drawn
 from flywheel.errors import BrokenInvariant, Terminal
 from flywheel.lake import Lake
@@ -176,7 +176,7 @@ def test_the_sealed_set_shares_no_user_conversation_or_request_with_the_eval_set
     assert len(kept) == 8
     for column in ("user", "conversation", "request", "item"):
         assert not set(items[column]) & set(kept[column]), column
-    assert not any(repeats(kept["request"].to_list(), items["request"]))
+    assert not repeats(kept["request"], items["request"]).any()
     assert set(kept["role"]) == {"sealed"}
 
 

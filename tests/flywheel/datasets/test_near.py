@@ -1,6 +1,7 @@
 """Near-duplicates: the grams they are told by, and that clusters are a function of the set of texts."""
 
 import random
+import re
 from itertools import combinations
 
 import polars as pl
@@ -45,6 +46,38 @@ def test_equal_grams_have_equal_hashes_and_no_others_do(texts: list[str], n: int
 def test_texts_that_differ_in_case_spaces_and_signs_are_one(one: str, other: str) -> None:
     plain = normalised(pl.Series([one, other]))
     assert plain[0] == plain[1] != ""
+
+
+@settings(deadline=None)
+@given(
+    texts=st.lists(st.text(alphabet=st.characters(max_codepoint=127), max_size=20), max_size=6), foreign=st.booleans()
+)
+def test_ascii_is_made_plain_as_its_rule_says_whatever_stands_beside_it(texts: list[str], foreign: bool) -> None:
+    spaces = "[ \t\n\v\f\r]+"
+    said = [" ".join(re.findall("[a-z0-9]+", text.lower())) for text in texts]
+    expected = [one or re.sub(spaces, " ", text.lower()).strip(" ") for one, text in zip(said, texts, strict=True)]
+    beside = ["Élan"] * foreign
+    assert normalised(pl.Series([*texts, *beside], dtype=pl.String)).to_list() == expected + ["élan"] * foreign
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("a" * 8 + "b" * 8 + "c" * 8, "a" * 8 + "c" * 8 + "b" * 8),
+        ("a" * 8 + "b" * 8, "b" * 8 + "a" * 8),
+        ("a" * 24, "a" * 25),
+        ("a" * 20 + "b", "a" * 20 + "c"),
+        ("one two", "two one"),
+        ("one two three four five", "one two three five four"),
+        ("onetwo", "one two"),
+        ("\0", "\0\0"),
+    ],
+)
+def test_long_words_and_the_order_of_words_are_told_apart(one: str, other: str) -> None:
+    plain = pl.Series([one, other, f"again {one}", one])
+    assert len(set(wholes(plain).tolist())) == 3
+    assert wholes(plain)[0] == wholes(plain)[3]
+    assert len(set(grams(plain.head(2), 5).hashes.tolist())) == 2
 
 
 def test_a_text_of_signs_alone_keeps_them() -> None:
@@ -137,6 +170,15 @@ def test_repeats_are_those_of_the_plain_way(texts: list[list[str]], known: list[
     expected = [any(one == other or (one and jaccard(one, other) >= near.JACCARD) for other in before) for one in said]
     found = near.repeats(pl.Series(said, dtype=pl.String), pl.Series(before, dtype=pl.String))
     assert found.to_list() == expected
+
+
+@settings(deadline=None, max_examples=25)
+@given(st.lists(st.lists(st.sampled_from("abcd"), min_size=1, max_size=12), max_size=8))
+def test_what_is_in_a_cluster_with_others_repeats_another(words: list[list[str]]) -> None:
+    texts = pl.Series([" ".join(each) for each in words], dtype=pl.String)
+    rests = [pl.Series(texts.to_list()[:place] + texts.to_list()[place + 1 :]) for place in range(len(texts))]
+    expected = [near.repeats(texts[[place]], rest.cast(pl.String))[0] for place, rest in enumerate(rests)]
+    assert clusters(texts).is_duplicated().to_list() == expected
 
 
 @pytest.mark.parametrize("swapped", [False, True])
