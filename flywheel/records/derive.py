@@ -40,7 +40,7 @@ RULES = (
     Rule("edit_pair", "pairs", 2),
     Rule("correction_pair", "pairs"),
     Rule("regeneration_pair", "pairs", 3, reduces="regeneration_ranking"),
-    Rule("sample_pair", "pairs", 2, unit="parent", reduces="sample_ranking"),
+    Rule("sample_pair", "pairs", 3, unit="parent", reduces="sample_ranking"),
     Rule("run_pair", "pairs", unit="task"),
     Rule("regeneration_ranking", "rankings", 3),
     Rule("sample_ranking", "rankings", 2, unit="parent"),

@@ -140,6 +140,15 @@ def test_one_edited_sample_orders_no_samples() -> None:
     assert made(answers, [signal("a", "edit", 0.5, text="A better")])["rankings"].is_empty()
 
 
+def test_an_edit_that_lost_to_what_it_was_made_of_is_no_pair_whatever_else_was_sampled() -> None:
+    """Else the pair would be there through a third text whose events it does not name."""
+    answers = [a_sample("a", "A"), a_sample("b", "A", final="A edited"), a_sample("c", "C")]
+    acts = [signal("a", "rating"), signal("b", "edit", 0.5, text="A edited"), signal("b", "acceptance", -1.0)]
+    found = made(answers, [*acts, signal("c", "rating", -1.0)])
+    assert ranks(found) == {"A": 1, "A edited": 2, "C": 3}
+    assert set(of(found, "sample_pair").select("chosen", "rejected").iter_rows()) == {("A", "C"), ("A edited", "C")}
+
+
 @pytest.mark.parametrize("values", [(1.0, 1.0), (None, None), (1.0, None)], ids=["equal", "nothing", "only one"])
 def test_samples_that_nothing_orders_are_no_ranking(values: tuple[float | None, ...]) -> None:
     rated = [
