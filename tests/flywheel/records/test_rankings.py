@@ -84,6 +84,15 @@ def test_a_pair_names_only_what_its_two_sides_rest_on() -> None:
     assert named["Draft r0."] == ["event acceptance r2", "response r0", "response r2"]
 
 
+@pytest.mark.parametrize("backwards", [False, True])
+def test_of_answers_that_say_the_same_from_the_same_events_the_same_one_speaks(backwards: bool) -> None:
+    answers, signals = a_chain(3)
+    answers[1] |= {"response": answers[0]["response"], "slice": "wholesale"}
+    signals += [signal(row["answer"], "acceptance", -1.0, detail="revoked") for row in answers]
+    found = made(answers[::-1] if backwards else answers, signals)
+    assert of(found, "regeneration_label")["slice"].to_list() == ["wholesale"]
+
+
 # ---- samples of one prompt ------------------------------------------------------------------------------------------
 
 
