@@ -142,7 +142,7 @@ def _made(connection: duckdb.DuckDBPyConnection, rule: Rule, found: pl.DataFrame
         rule=pl.lit(rule.name),
         rule_version=pl.lit(rule.version, dtype=pl.Int64),
     )
-    # The same said from the same events is one record, the weightiest; of several the same, whatever order they came in.
+    # The same said from the same events is one record, the weightiest, whatever order they came in.
     by = ["weight", "confidence", "day", "slice", "user"]
     record = record.with_columns(_ids(connection, record, rule.kind)).sort(by, descending=True)
     return record.unique("id", keep="first", maintain_order=True)
