@@ -207,10 +207,10 @@ class Lake:
         of_days = pl.col("file").str.extract("/day=([^/]+)/").str.to_date().is_between(low, high)
         with self.session(memory=MEMORY) as connection:
             files = holding(connection, self.files(table).filter(of_days), keys)["file"].to_list()
-            if not files:
-                return contract_of(table).create_empty()
-            source = f"read_parquet({files}, hive_partitioning = true, hive_types = {{day: DATE}})"
-            return connection.sql(f"FROM {source} SEMI JOIN keys USING ({', '.join(keys.columns)})").pl()
+        if not files:
+            return contract_of(table).create_empty()
+        rows = pl.scan_parquet(files, hive_partitioning=True, hive_schema={"day": pl.Date})
+        return rows.join(keys.lazy(), on=keys.columns, how="semi").collect(engine="streaming")
 
     def _paths(self, table: str, version: int) -> list[str]:
         """The table's files at a version; none where that is forgotten, so that all are new."""

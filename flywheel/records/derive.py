@@ -40,7 +40,7 @@ RULES = (
     Rule("edit_pair", "pairs", 2),
     Rule("correction_pair", "pairs"),
     Rule("regeneration_pair", "pairs", 3, reduces="regeneration_ranking"),
-    Rule("sample_pair", "pairs", 2, unit="parent", reduces="sample_ranking"),
+    Rule("sample_pair", "pairs", 3, unit="parent", reduces="sample_ranking"),
     Rule("run_pair", "pairs", unit="task"),
     Rule("regeneration_ranking", "rankings", 3),
     Rule("sample_ranking", "rankings", 2, unit="parent"),
@@ -142,8 +142,9 @@ def _made(connection: duckdb.DuckDBPyConnection, rule: Rule, found: pl.DataFrame
         rule=pl.lit(rule.name),
         rule_version=pl.lit(rule.version, dtype=pl.Int64),
     )
-    # The same said from the same events is one record, the weightiest.
-    record = record.with_columns(_ids(connection, record, rule.kind)).sort("weight", "confidence", descending=True)
+    # The same said from the same events is one record, the weightiest, whatever order they came in.
+    by = ["weight", "confidence", "day", "slice", "user"]
+    record = record.with_columns(_ids(connection, record, rule.kind)).sort(by, descending=True)
     return record.unique("id", keep="first", maintain_order=True)
 
 

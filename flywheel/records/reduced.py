@@ -21,7 +21,9 @@ def reduced(rankings: pl.DataFrame) -> pl.DataFrame:
     pairs = each.join(each, on="ranking", suffix="_worse").filter(
         pl.col("rank") < pl.col("rank_worse"),
         pl.col("response") != pl.col("response_worse"),
+        # Each side has an answer that the other has not.
         pl.col("origin").list.set_difference("origin_worse").list.len() > 0,
+        pl.col("origin_worse").list.set_difference("origin").list.len() > 0,
         pl.col("place").list.set_union("place_worse").list.len() > 1,
     )
     sides = pairs.select(

@@ -48,7 +48,6 @@ def measured(seen: pl.DataFrame, rules: settings.Signals) -> pl.DataFrame:
         seen.with_columns(words=_words("request"), said_words=_words("said"), said_ends=_ends("said"))
         .with_columns(
             likeness=pl.when(either > 0).then(common / either).otherwise(same),
-            same_numbers=_same_numbers(seen),
             hurried=pl.col("gap") < rules.hurry_seconds,
             cued=pl.any_horizontal(_has(pattern) for pattern in SPOKEN),
         )
@@ -63,7 +62,7 @@ def by_rules(candidates: pl.DataFrame, rules: settings.Signals) -> pl.DataFrame:
     cued = told.select(
         "likeness",
         "hurried",
-        "same_numbers",
+        same_numbers=_same_numbers(candidates),
         alike=alike,
         blames=(_has(english.BLAME) | (_has(english.NO) & ~_asks_back())) & ~_has(english.POLITE),
         trouble=_has(english.TROUBLE) & ~_asks_back() & ~_known_trouble(alike),

@@ -84,6 +84,15 @@ def test_a_pair_names_only_what_its_two_sides_rest_on() -> None:
     assert named["Draft r0."] == ["event acceptance r2", "response r0", "response r2"]
 
 
+@pytest.mark.parametrize("backwards", [False, True])
+def test_of_answers_that_say_the_same_from_the_same_events_the_same_one_speaks(backwards: bool) -> None:
+    answers, signals = a_chain(3)
+    answers[1] |= {"response": answers[0]["response"], "slice": "wholesale"}
+    signals += [signal(row["answer"], "acceptance", -1.0, detail="revoked") for row in answers]
+    found = made(answers[::-1] if backwards else answers, signals)
+    assert of(found, "regeneration_label")["slice"].to_list() == ["wholesale"]
+
+
 # ---- samples of one prompt ------------------------------------------------------------------------------------------
 
 
@@ -138,6 +147,15 @@ def test_an_edited_sample_is_worse_than_what_it_became() -> None:
 def test_one_edited_sample_orders_no_samples() -> None:
     answers = [a_sample("a", "A", final="A better"), a_sample("b", "B")]
     assert made(answers, [signal("a", "edit", 0.5, text="A better")])["rankings"].is_empty()
+
+
+def test_an_edit_that_lost_to_what_it_was_made_of_is_no_pair_whatever_else_was_sampled() -> None:
+    """Else the pair would be there through a third text whose events it does not name."""
+    answers = [a_sample("a", "A"), a_sample("b", "A", final="A edited"), a_sample("c", "C")]
+    acts = [signal("a", "rating"), signal("b", "edit", 0.5, text="A edited"), signal("b", "acceptance", -1.0)]
+    found = made(answers, [*acts, signal("c", "rating", -1.0)])
+    assert ranks(found) == {"A": 1, "A edited": 2, "C": 3}
+    assert set(of(found, "sample_pair").select("chosen", "rejected").iter_rows()) == {("A", "C"), ("A edited", "C")}
 
 
 @pytest.mark.parametrize("values", [(1.0, 1.0), (None, None), (1.0, None)], ids=["equal", "nothing", "only one"])
