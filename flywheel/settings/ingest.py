@@ -84,7 +84,7 @@ class Columns(Frozen):
         return self
 
 
-Format = Literal["auto", "native", "tensorzero", "table", "tau"]
+Format = Literal["auto", "native", "tensorzero", "tau", "nvidia", "openai", "openwebui", "chatgpt", "lmarena", "table"]
 
 
 class Source(Frozen):
