@@ -84,7 +84,19 @@ class Columns(Frozen):
         return self
 
 
-Format = Literal["auto", "native", "tensorzero", "tau", "nvidia", "openai", "openwebui", "chatgpt", "lmarena", "table"]
+Format = Literal[
+    "auto",
+    "native",
+    "tensorzero",
+    "tau",
+    "nvidia",
+    "openai",
+    "openwebui",
+    "chatgpt",
+    "lmarena",
+    "langfuse",
+    "table",
+]
 
 
 class Source(Frozen):

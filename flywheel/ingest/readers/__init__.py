@@ -4,7 +4,18 @@ from typing import Any
 
 from flywheel.capture.events import Event
 from flywheel.ingest.reader import Reader, Rejected
-from flywheel.ingest.readers import chatgpt, lmarena, native, nvidia, openai, openwebui, table, tau, tensorzero
+from flywheel.ingest.readers import (
+    chatgpt,
+    langfuse,
+    lmarena,
+    native,
+    nvidia,
+    openai,
+    openwebui,
+    table,
+    tau,
+    tensorzero,
+)
 from flywheel.settings import Columns, Source
 
 FORMATS = {
@@ -16,6 +27,7 @@ FORMATS = {
     "openwebui": openwebui,
     "chatgpt": chatgpt,
     "lmarena": lmarena,
+    "langfuse": langfuse,
     "table": table,
 }
 """In the order in which they are asked; a table comes last, since it knows columns by common names."""
