@@ -29,8 +29,6 @@ TOOL_NAMES = ("gen_ai.tool.name", "tool.name", "ai.toolCall.name")
 DOCUMENT_IDS = ("id", "doc_uri", "source", "url", "href", "document.id")
 CALLED = re.compile(r'"name":("(?:[^"\\]|\\.)*"),"type":"tool_call"\}$')
 DEEPEST = 100  # spans inside each other
-EVALUATOR = "evaluator"
-"""The component of what a program computed, so that nobody takes it for a person's opinion."""
 
 
 def kind_of(said: Any, attributes: Mapping[str, Any]) -> Kind:
@@ -92,7 +90,11 @@ class Span:
         """What it was given; what is no messages is the user's one turn."""
         if self.asked is not None:
             return self.asked
-        text = calls.plain(self.input)
+        match calls.opened(self.input):
+            case dict(named) if len(named) == 1:  # a function's one argument
+                text = calls.plain(next(iter(named.values())))
+            case other:
+                text = calls.plain(other if isinstance(other, dict | list) else self.input)
         return [Message(role="user", content=text)] if text else []
 
     @property

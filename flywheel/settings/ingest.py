@@ -95,6 +95,7 @@ Format = Literal[
     "chatgpt",
     "lmarena",
     "langfuse",
+    "mlflow",
     "table",
 ]
 

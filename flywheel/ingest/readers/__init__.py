@@ -8,6 +8,7 @@ from flywheel.ingest.readers import (
     chatgpt,
     langfuse,
     lmarena,
+    mlflow,
     native,
     nvidia,
     openai,
@@ -28,6 +29,7 @@ FORMATS = {
     "chatgpt": chatgpt,
     "lmarena": lmarena,
     "langfuse": langfuse,
+    "mlflow": mlflow,
     "table": table,
 }
 """In the order in which they are asked; a table comes last, since it knows columns by common names."""

@@ -14,8 +14,9 @@ from typing import Any
 
 from flywheel.capture.events import Edited, Event, Outcome, Rated
 from flywheel.ingest import calls, cells, chat
+from flywheel.ingest.opinions import EVALUATOR, opinions
 from flywheel.ingest.reader import Reader, reading, short
-from flywheel.ingest.spans import EVALUATOR, Span, Trace, kind_of, response, retrieved, tool_ended
+from flywheel.ingest.spans import Span, Trace, kind_of, response, retrieved, tool_ended
 from flywheel.settings import Source
 
 ABOUT = {"sessionId", "userId", "projectId", "timestamp", "scores", "environment"}  # what a trace says of itself
@@ -215,26 +216,15 @@ def _correction(score: dict[str, Any], common: Mapping[str, Any]) -> Edited:
 
 
 def _measured(score: dict[str, Any], common: dict[str, Any]) -> Iterator[Rated | Outcome]:
-    label, value, comment = chat.name(score.get("name"), "scores.name"), score.get("value"), score.get("comment")
-    comment = comment if isinstance(comment, str) and comment else None
+    value = score.get("value")
     if score.get("dataType") in ("CATEGORICAL", "TEXT"):
-        said = next((each for each in (score.get("stringValue"), score.get("longStringValue"), value) if each), None)
-        words = ": ".join(each for each in (said, comment) if isinstance(each, str) and each)
-        yield Rated(**common, name=label, value=_opinion(said), comment=words or None)
-        return
-    amount = _amount(value)
-    if amount is None:
+        said: Any = next(
+            (each for each in (score.get("stringValue"), score.get("longStringValue"), value) if each), None
+        )
+        said = said if isinstance(said, str) else None
+    elif (said := _amount(value)) is None:
         raise ValueError(f"field scores.value: not a number; saw `{short(value)}`")
-    if score.get("dataType") == "BOOLEAN":
-        yield Rated(**common, name=label, value=1.0 if amount else -1.0, comment=comment)
-        return
-    yield Outcome(**common, name=label or "score", value=amount)
-    if comment and common["component"] != EVALUATOR:
-        yield Rated(**{**common, "id": f"{common['id']}:comment"}, name=label, value=0.0, comment=comment)
-
-
-def _opinion(said: Any) -> float:
-    """What the word says, where it is one of the words for good and bad."""
-    with suppress(cells.Unreadable):
-        return cells.opinion(said, None) if isinstance(said, str) else 0.0
-    return 0.0
+    elif score.get("dataType") == "BOOLEAN":
+        said = said != 0
+    name = chat.name(score.get("name"), "scores.name")
+    yield from opinions(said, name=name, comment=score.get("comment"), common=common)

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from flywheel.capture.events import Edited, Event, Message, Outcome, Rated, Response, Retrieval, ToolCall
 from flywheel.ingest import calls, ingest, waiting
 from flywheel.ingest.cells import ROLES
+from flywheel.ingest.opinions import EVALUATOR
 from flywheel.ingest.reader import Reader, Rejected, tool_call
 from flywheel.ingest.readers import FORMATS, reader_for
-from flywheel.ingest.spans import EVALUATOR
 from flywheel.lake import Lake
 from flywheel.settings import Source
 from tests.flywheel.capture.made import JSON
