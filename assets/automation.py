@@ -89,11 +89,9 @@ def new_logs(context: dg.SensorEvaluationContext, wheel: Wheel) -> dg.SensorResu
     home, sources = wheel.settings().home, wheel.settings().sources
     globs = [source.files.format(home=home) for source in sources]
     files = sorted({path for each in globs for path in glob(each, recursive=True)})  # noqa: PTH207  globs are absolute  # noqa: PTH207
-    live = (
-        int(datetime.now(UTC).timestamp() // HARVEST.total_seconds()) if any(source.live for source in sources) else 0
-    )
-    told = repr([(path, Path(path).stat().st_size) for path in files] + [live] * bool(live))
-    state = hashlib.sha256(told.encode()).hexdigest()[:16]
+    live = [datetime.now(UTC).timestamp() // HARVEST.total_seconds() for source in sources if source.live]
+    told = [(path, Path(path).stat().st_size) for path in files]
+    state = hashlib.sha256(repr([told, *live]).encode()).hexdigest()[:16]
     if not (files or live) or state == context.cursor:
         return dg.SkipReason("no source has changed")
     return dg.SensorResult(run_requests=[dg.RunRequest()], cursor=state)

@@ -96,6 +96,7 @@ Format = Literal[
     "lmarena",
     "langfuse",
     "mlflow",
+    "otel",
     "table",
 ]
 

@@ -13,6 +13,7 @@ from flywheel.ingest.readers import (
     nvidia,
     openai,
     openwebui,
+    otel,
     table,
     tau,
     tensorzero,
@@ -30,6 +31,7 @@ FORMATS = {
     "lmarena": lmarena,
     "langfuse": langfuse,
     "mlflow": mlflow,
+    "otel": otel,
     "table": table,
 }
 """In the order in which they are asked; a table comes last, since it knows columns by common names."""
