@@ -20,6 +20,8 @@ RANGE = ("dagster/asset_partition_range_start", "dagster/asset_partition_range_e
 """The run tags that ask for a range of days in one run."""
 
 
+HARVEST = timedelta(minutes=10)
+"""Between two looks at a live source, which nobody tells when it has grown."""
 PAUSE = timedelta(minutes=15)
 """Between a derivation that failed and the next try."""
 
@@ -83,12 +85,14 @@ def weekly_cycle() -> Iterator[dg.RunRequest]:
 
 @dg.sensor(job=ingest, minimum_interval_seconds=30, default_status=dg.DefaultSensorStatus.RUNNING)
 def new_logs(context: dg.SensorEvaluationContext, wheel: Wheel) -> dg.SensorResult | dg.SkipReason:
-    """Ask for an ingest when a source's files have grown or changed."""
-    home = wheel.settings().home
-    globs = [source.path.format(home=home) for source in wheel.settings().sources]
+    """Ask for an ingest when a source's files have grown or changed, and now and then for what is live."""
+    home, sources = wheel.settings().home, wheel.settings().sources
+    globs = [source.files.format(home=home) for source in sources]
     files = sorted({path for each in globs for path in glob(each, recursive=True)})  # noqa: PTH207  globs are absolute  # noqa: PTH207
-    state = hashlib.sha256(repr([(path, Path(path).stat().st_size) for path in files]).encode()).hexdigest()[:16]
-    if not files or state == context.cursor:
+    live = [datetime.now(UTC).timestamp() // HARVEST.total_seconds() for source in sources if source.live]
+    told = [(path, Path(path).stat().st_size) for path in files]
+    state = hashlib.sha256(repr([told, *live]).encode()).hexdigest()[:16]
+    if not (files or live) or state == context.cursor:
         return dg.SkipReason("no source has changed")
     return dg.SensorResult(run_requests=[dg.RunRequest()], cursor=state)
 

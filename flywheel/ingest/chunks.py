@@ -13,7 +13,7 @@ from typing import Any
 
 import msgspec
 
-from flywheel.errors import Transient
+from flywheel.errors import FlywheelError, Transient
 from flywheel.ingest import files, strict
 from flywheel.ingest.documents import Record, Torn, documents
 from flywheel.ingest.documents.window import HEAD_BYTES
@@ -61,7 +61,7 @@ class Chunk:
 
 
 def chunks(
-    found: Iterable[File], reached: dict[tuple[str, str], Place], unread: list[Transient] | None = None
+    found: Iterable[File], reached: dict[tuple[str, str], Place], unread: list[FlywheelError] | None = None
 ) -> Iterator[Chunk]:
     """What is new in these files, file after file; one that cannot be read stops no other and goes to `unread`."""
     unread = [] if unread is None else unread

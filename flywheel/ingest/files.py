@@ -47,7 +47,7 @@ def find(home: Path, sources: Sequence[Source]) -> list[File]:
     """The files of all sources, in the order of their names; a file may belong to one source only."""
     found: dict[Path, File] = {}
     for source in sources:
-        pattern = Path(source.path.replace("{home}", glob.escape(str(home)))).absolute()
+        pattern = Path(source.files.replace("{home}", glob.escape(str(home)))).absolute()
         inside = _fixed(pattern).resolve()
         for path in filter(Path.is_file, _matches(pattern)):
             astray = path != pattern and not path.resolve().is_relative_to(inside)

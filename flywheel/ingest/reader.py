@@ -7,7 +7,7 @@ which bytes are a record belongs in `chunks`, whether they are sound JSON in `st
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol
@@ -28,6 +28,22 @@ class Reader(Protocol):
     """The events of one record, their times as `moment` spells them, or the reason why there are none."""
 
     def __call__(self, value: Any) -> list[Event] | Rejected: ...
+
+
+def reading(
+    recognises: Callable[[Any], bool], events: Callable[[dict[str, Any]], Iterable[Event]], what: str
+) -> Reader:
+    """A reader of the objects it recognises; a ValueError of `events` is the reason why one is not read."""
+
+    def read(value: Any) -> list[Event] | Rejected:
+        if not recognises(value):
+            return Rejected(f"not {what}; saw `{short(value)}`")
+        try:
+            return list(events(value)) or Rejected("no answer in it")
+        except (ValueError, OverflowError, RecursionError) as error:
+            return Rejected(str(error) or "too deep")
+
+    return read
 
 
 def moment(written: Any) -> str:

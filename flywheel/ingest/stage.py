@@ -15,10 +15,11 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from flywheel.errors import BadInput, Transient
+from flywheel.errors import BadInput
 from flywheel.ingest.batch import Batch, commit, decided, left
 from flywheel.ingest.chunks import Chunk, chunks
 from flywheel.ingest.files import DOCUMENTS, LINES, File, find, places
+from flywheel.ingest.harvest import harvest
 from flywheel.ingest.parts import Part, read
 from flywheel.ingest.tally import Taken, Tally
 from flywheel.lake import Lake, locked
@@ -44,9 +45,9 @@ def ingest(
             told.add(*left(lake.home))
             commit(lake)
         time = next_time(lake, now)
+        unread = harvest(lake.home, sources, progress)
         found = find(lake.home, sources)
         progress("ingest: reading", files=len(found), bytes=sum(map(_size, found)))
-        unread: list[Transient] = []
         parts = _side_by_side(pool, partial(read, now=now, salt=salt), chunks(found, places(lake), unread))
         pending = 0
         for batch, torn in _batches(lake, pool, parts, progress):

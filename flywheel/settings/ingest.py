@@ -84,7 +84,21 @@ class Columns(Frozen):
         return self
 
 
-Format = Literal["auto", "native", "tensorzero", "table", "tau"]
+Format = Literal[
+    "auto",
+    "native",
+    "tensorzero",
+    "tau",
+    "nvidia",
+    "openai",
+    "openwebui",
+    "chatgpt",
+    "lmarena",
+    "langfuse",
+    "mlflow",
+    "otel",
+    "table",
+]
 
 
 class Source(Frozen):
@@ -93,7 +107,9 @@ class Source(Frozen):
     name: Name
     """Part of every event's key: the same id from two sources is two events."""
     path: str
-    """A glob; `{home}` stands for the state folder."""
+    """A glob; `{home}` stands for the state folder. Or a live MLflow: `mlflow:<tracking uri>`, `sqlite:///<file>`."""
+    experiments: tuple[str, ...] = ()
+    """Of a live MLflow: the names of the experiments whose traces are harvested."""
     format: Format = "auto"
     """What its records look like; `auto` looks at each record."""
     workload: str = ""
@@ -102,3 +118,21 @@ class Source(Frozen):
     """A dotted path to the array inside each JSON document whose elements are the records."""
     columns: Columns = Columns()
     """Which columns mean what, for `table`."""
+
+    @property
+    def live(self) -> bool:
+        """It is a server or a database, from which an ingest harvests first."""
+        return self.path.startswith(("mlflow:", "sqlite:///"))
+
+    @property
+    def files(self) -> str:
+        """The glob of its files; `{home}` stands for the state folder."""
+        return f"{{home}}/harvest/{self.name}/*.jsonl" if self.live else self.path
+
+    @model_validator(mode="after")
+    def _named(self) -> "Source":
+        if self.live != bool(self.experiments):
+            raise ValueError(
+                "`experiments` goes with a path of a live MLflow (mlflow:... or sqlite:///...), which needs it"
+            )
+        return self

@@ -4,10 +4,37 @@ from typing import Any
 
 from flywheel.capture.events import Event
 from flywheel.ingest.reader import Reader, Rejected
-from flywheel.ingest.readers import native, table, tau, tensorzero
+from flywheel.ingest.readers import (
+    chatgpt,
+    langfuse,
+    lmarena,
+    mlflow,
+    native,
+    nvidia,
+    openai,
+    openwebui,
+    otel,
+    table,
+    tau,
+    tensorzero,
+)
 from flywheel.settings import Columns, Source
 
-FORMATS = {"native": native, "tensorzero": tensorzero, "tau": tau, "table": table}
+FORMATS = {
+    "native": native,
+    "tensorzero": tensorzero,
+    "tau": tau,
+    "nvidia": nvidia,
+    "openai": openai,
+    "openwebui": openwebui,
+    "chatgpt": chatgpt,
+    "lmarena": lmarena,
+    "langfuse": langfuse,
+    "mlflow": mlflow,
+    "otel": otel,
+    "table": table,
+}
+"""In the order in which they are asked; a table comes last, since it knows columns by common names."""
 
 
 def reader_for(source: Source) -> Reader:
