@@ -76,7 +76,7 @@ class Course:
         """The folder that is left is that of the checkpoint chosen among all that were offered."""
         history: list[dict[str, Any]] = []
         told: dict[str, Any] = {"history": history, "report": self.report, "track": self.track}
-        names = tuple(one.phase for one in self.phases)
+        names: tuple[Phase, ...] = tuple(one.phase for one in self.phases)
         development, answers = Development(names, self.rows, self.coder, self.recipe), Answers(self.rows, self.coder)
         offers = Offers(self.resume.folder, development, **told, resume=self.resume)
         self.resume.take_up(offers)
