@@ -1,11 +1,13 @@
 """A checkpoint is a folder: safetensors weights, config, tokenizer. Its fingerprint is its identity everywhere.
 
 A model behind an endpoint is a checkpoint too: a folder that holds `endpoint.json` and nothing else. Finding and
-hashing one belongs here and needs no torch; loading weights belongs in `flywheel.model`, asking in `flywheel.endpoint`.
+hashing one, and what its tokenizer takes for a command, belong here and need no torch; loading weights belongs in
+`flywheel.model`, asking in `flywheel.endpoint`.
 """
 
 import hashlib
 import json
+from collections.abc import Iterable
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -55,6 +57,30 @@ def locate(base_model: str) -> Path:
             allowed="a hub name that this machine can reach or has cached, or a local folder",
             do="check base_model in flywheel.toml and the network",
         ) from error
+
+
+def control_tokens(base_model: str) -> list[str] | None:
+    """What the tokenizer of a base model reads as one special token; None where its `tokenizer.json` is not at hand."""
+    path = Path(base_model) / "tokenizer.json"
+    if not path.exists():
+        from huggingface_hub import try_to_load_from_cache  # heavy, and only hub names need it
+
+        try:
+            path = try_to_load_from_cache(base_model, path.name)
+        except ValueError:  # no hub name
+            return None
+    if not isinstance(path, str | Path):
+        return None
+    added = json.loads(Path(path).read_bytes())["added_tokens"]
+    return [token["content"] for token in added if token["special"]]
+
+
+def harmless(text: str, control: Iterable[str]) -> str:
+    """The text with a space inside every control token that somebody typed, so that it stays text."""
+    for token in control:
+        if len(token) > 1:
+            text = text.replace(token, f"{token[0]} {token[1:]}")
+    return text
 
 
 # ---- models behind endpoints ----------------------------------------------------------------------------------------

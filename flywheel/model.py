@@ -15,7 +15,7 @@ import torch
 import transformers
 from transformers import AutoModelForCausalLM, AutoTokenizer, LogitsProcessorList
 
-from flywheel.checkpoint import require_weights
+from flywheel.checkpoint import harmless, require_weights
 from flywheel.decoding import Dropping, SeededDraws
 
 Messages = list[dict[str, str]]
@@ -60,15 +60,13 @@ def load_model(folder: Path) -> Any:
 
 
 def plain(tokenizer: Any, messages: Messages) -> Messages:
-    """The messages with a space inside every special token that somebody typed, so that it stays text."""
-    special = [token for token in tokenizer.all_special_tokens if len(token) > 1]
+    """The messages with a space inside every special token that somebody typed, so that it stays text.
 
-    def typed(text: str) -> str:
-        for token in special:
-            text = text.replace(token, f"{token[0]} {token[1:]}")
-        return text
-
-    return [{**message, "content": typed(message["content"])} for message in messages]
+    Many tokenizers name only a few of theirs in `all_special_tokens`; those that mark a role are special all the same.
+    """
+    added = [token.content for token in tokenizer.added_tokens_decoder.values() if token.special]
+    control = dict.fromkeys([*tokenizer.all_special_tokens, *added])
+    return [{**message, "content": harmless(message["content"], control)} for message in messages]
 
 
 def answer(

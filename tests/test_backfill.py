@@ -66,6 +66,7 @@ def test_history_is_cut_exported_and_told_from_the_command_line(tmp_path: Path) 
     for format in ("trl-sft", "trl-dpo", "trl-kto", "jsonl"):
         out = told(tmp_path, "export", "tickets", "--format", format, "--out", tmp_path / format)
         assert out["lines"] == {f"{split}.jsonl": counts[format] for split, counts in card["exports"].items()}
+        assert out["texts"].startswith("as people wrote them"), "no tokenizer is at hand"
     shown = told(tmp_path, "eval-set", "show", "tickets")["sets"]
     assert [(one["role"], one["items"]) for one in shown if one["role"] == "eval"] == [("eval", len(made.items))]
     gone = made.items["item"][0]

@@ -9,9 +9,11 @@ import pytest
 from flywheel import settings
 from flywheel.checkpoint import (
     champion_zero,
+    control_tokens,
     endpoint,
     endpoint_folder,
     fingerprint,
+    harmless,
     is_endpoint,
     require_weights,
     starting_point,
@@ -77,3 +79,23 @@ def test_a_file_that_names_no_endpoint_is_one_sentence(tmp_path: Path, text: str
     with pytest.raises(Terminal, match="names no endpoint") as raised:
         fingerprint(tmp_path)
     assert "restore that file" in str(raised.value)
+
+
+TOKENS = [
+    {"id": 0, "content": "<|end|>", "special": True},
+    {"id": 1, "content": "<|user|>", "special": True},
+    {"id": 2, "content": "<tool_call>", "special": False},
+]
+
+
+def test_control_tokens_are_those_its_tokenizer_calls_special(tmp_path: Path) -> None:
+    (tmp_path / "tokenizer.json").write_text(json.dumps({"added_tokens": TOKENS}))
+    control = control_tokens(str(tmp_path))
+    assert control == ["<|end|>", "<|user|>"]
+    assert harmless("a<|end|><|user|>b <tool_call> <|end |>", control) == "a< |end|>< |user|>b <tool_call> <|end |>"
+    assert harmless("<s>", ["s"]) == "<s>", "a letter is no command"
+
+
+@pytest.mark.parametrize("base", ["{folder}", "nobody/has-this", "not a hub name"])
+def test_without_its_tokenizer_nobody_can_say_what_a_control_token_is(tmp_path: Path, base: str) -> None:
+    assert control_tokens(base.format(folder=tmp_path)) is None

@@ -38,16 +38,27 @@ def export(
     out: Annotated[Path | None, typer.Option(help="A folder; none: exports/ in the state folder.")] = None,
     json_out: AsJson = False,
 ) -> None:
-    """The latest dataset as JSONL and as a Hugging Face `datasets` folder."""
+    """The latest dataset as JSONL and as a Hugging Face `datasets` folder.
+
+    In TRL's formats the base model's control tokens that people typed get a space inside and stay text.
+    """
+    from flywheel.checkpoint import control_tokens
     from flywheel.datasets.card import latest
     from flywheel.datasets.export import write
 
     read, lake = wheel()
-    read.workload(workload)
+    base = read.base_model(workload)
     dataset, rows, labels = latest(lake, workload)
     folder = out or read.home / "exports" / workload / dataset["dataset"] / format.value
-    lines = write(rows, labels, format.value, folder)
-    say({"workload": workload, "dataset": dataset["dataset"], "folder": str(folder), "lines": lines}, json_out)
+    control = None if format is Format.JSONL else control_tokens(base)
+    lines = write(rows, labels, format.value, folder, control=control or ())
+    texts = "as people wrote them, control tokens too"
+    if control is not None:
+        texts = f"control tokens of {base} made harmless"
+    elif format is not Format.JSONL:
+        texts += f": {base} has no tokenizer.json at hand"
+    told = {"workload": workload, "dataset": dataset["dataset"], "folder": str(folder), "lines": lines, "texts": texts}
+    say(told, json_out)
 
 
 sets = typer.Typer(no_args_is_help=True, help="The frozen eval and sealed sets: their versions, and who must leave.")

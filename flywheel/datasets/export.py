@@ -3,17 +3,20 @@
 Formats are TRL's own: `trl-sft` (prompt, completion), `trl-dpo` (prompt, chosen, rejected), `trl-kto` (prompt,
 completion, label); `jsonl` is every row as it is. `trl-kto` has what people thought of single answers where the dataset
 came with such labels; without them the sides of pairs and the demonstrations stand for them. As in training, a record
-without weight teaches nothing and is left out of TRL's formats.
+without weight teaches nothing and is left out of TRL's formats, and a control token of the base model that somebody
+typed gets a space inside, so that it stays text for whoever trains on it; `jsonl` has every text as it was written.
 """
 
 import json
 import shutil
+from collections.abc import Collection
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
+from flywheel.checkpoint import harmless
 from flywheel.errors import BadInput
 
 FORMATS = ("trl-sft", "trl-dpo", "trl-kto", "jsonl")
@@ -21,8 +24,10 @@ SPLITS = ("train", "development")
 Line = dict[str, Any]
 
 
-def exported(rows: pl.DataFrame, labels: pl.DataFrame, format: str) -> dict[str, list[Line]]:
-    """The lines of each split, of a dataset's rows and the labels that came with it."""
+def exported(
+    rows: pl.DataFrame, labels: pl.DataFrame, format: str, *, control: Collection[str] = ()
+) -> dict[str, list[Line]]:
+    """The lines of each split, of a dataset's rows and the labels that came with it; `control` is made harmless."""
     if format not in FORMATS:
         raise BadInput("no such format", seen=format, allowed=", ".join(FORMATS))
     opinions = labels.filter(pl.col("weight") > 0)
@@ -30,12 +35,17 @@ def exported(rows: pl.DataFrame, labels: pl.DataFrame, format: str) -> dict[str,
     kept = opinions if labelled else rows if format == "jsonl" else rows.filter(pl.col("weight") > 0)
     parts = {split: kept.filter(split=split).sort("record").to_dicts() for split in SPLITS}
     made = _opinion if labelled else partial(_lines, format=format)
-    return {split: [line for row in part for line in made(row)] for split, part in parts.items()}
+    lines = {split: [line for row in part for line in made(row)] for split, part in parts.items()}
+    if format == "jsonl" or not control:
+        return lines
+    return {split: [_plain(line, control) for line in part] for split, part in lines.items()}
 
 
-def write(rows: pl.DataFrame, labels: pl.DataFrame, format: str, folder: Path) -> dict[str, int]:
+def write(
+    rows: pl.DataFrame, labels: pl.DataFrame, format: str, folder: Path, *, control: Collection[str] = ()
+) -> dict[str, int]:
     """One JSONL file a split and the same as `datasets` folder `hf`; says how many lines each file has."""
-    parts = exported(rows, labels, format)
+    parts = exported(rows, labels, format, control=control)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for split, lines in parts.items():
@@ -75,6 +85,14 @@ def _lines(row: Line, format: str) -> list[Line]:
         return [{"prompt": prompt, "chosen": chosen, "rejected": rejected}] if pair else []
     labelled = [{"prompt": prompt, "completion": chosen, "label": True}]
     return [*labelled, {"prompt": prompt, "completion": rejected, "label": False}] if pair else labelled
+
+
+def _plain(line: Line, control: Collection[str]) -> Line:
+    """A line of TRL's with every message made harmless; a label is no message."""
+    return {
+        name: [{**each, "content": harmless(each["content"], control)} for each in told] if name != "label" else told
+        for name, told in line.items()
+    }
 
 
 def _said(text: str) -> list[dict[str, str]]:

@@ -121,6 +121,21 @@ def test_what_people_thought_of_an_answer_is_exported_as_they_said_it(tmp_path: 
     assert not held & set(labels["user"])
 
 
+@pytest.mark.parametrize("format", FORMATS)
+def test_a_control_token_that_somebody_typed_is_text_in_trl_s_formats(
+    lake: Lake, made: Cut, tmp_path: Path, format: str
+) -> None:
+    _, rows, labels = latest(lake, "drafts")
+    typed = [pl.col(name) + "<|end|>" for name in ("chosen", "rejected")]
+    rows = rows.with_columns(*typed, prompt=pl.col("prompt").str.replace('"content": ?"', '"content": "<|user|>'))
+    labels = labels.with_columns(response=pl.col("response") + "<|end|>")
+    write(rows, labels, format, tmp_path, control=["<|end|>", "<|user|>"])
+    text = (tmp_path / "train.jsonl").read_text()
+    assert ("<|user|>" in text, "<|end|>" in text) == (format == "jsonl",) * 2
+    assert text.count("< |user|>") == (0 if format == "jsonl" else len(text.splitlines()))
+    assert "< |end|>" in text or format == "jsonl"
+
+
 def test_a_folder_that_holds_something_else_is_left_alone(lake: Lake, made: Cut, tmp_path: Path) -> None:
     (tmp_path / "hf").mkdir()
     (tmp_path / "hf" / "thesis.txt").write_text("mine")
