@@ -40,9 +40,15 @@ class Zygote:
         self, job: dict[str, Any], *, at: int | None = None, sent: int = signal.SIGKILL, before: str = ""
     ) -> Ended:
         """One training to its end; `before` is `module:function`, called with the job in the child."""
+        return self.end(self.start(job, at=at, sent=sent, before=before))
+
+    def start(
+        self, job: dict[str, Any], *, at: int | None = None, sent: int = signal.SIGKILL, before: str = ""
+    ) -> tuple[int, Path]:
+        """One training under way, for `end`."""
         answer = self.folder / f"{next(self.numbers)}.json"
         self._say({"job": job, "at": at, "sent": int(sent), "before": before, "answer": str(answer)})
-        return self.end((self._hear(), answer))
+        return self._hear(), answer
 
     def end(self, started: tuple[int, Path]) -> Ended:
         pid, answer = started

@@ -135,15 +135,19 @@ class Sender:
 
 def deliver(home: Path, told: Callable[[str], None] = lambda word: None) -> int:
     """What earlier trainings could not deliver; how many lines still wait."""
-    left = 0
+    left, down = 0, set[str]()
     for folder in sorted(path for path in (home / "outbox").glob("*") if (path / "said.jsonl").exists()):
         outbox = Outbox(folder)
-        if outbox.waiting():
+        if not outbox.waiting():
+            continue
+        server = outbox.lines()[0]["tracking_uri"]
+        if server not in down:
             try:
                 Delivery(outbox, home).attempt()
             except Exception as error:  # as above
-                left += outbox.waiting()
+                down.add(server)
                 told(f"MLflow does not take what {folder.name} said ({type(error).__name__}); it is kept")
+        left += outbox.waiting()
     return left
 
 

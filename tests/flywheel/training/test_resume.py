@@ -16,7 +16,9 @@ from flywheel.lake import Lake
 from flywheel.process import Job, prepare, result
 from flywheel.settings import Recipe, Step
 from flywheel.training import recipe
+from flywheel.training.delivery import deliver
 from tests import tiny
+from tests.mlflow_server import restarting
 from tests.zygote import Ended, Zygote, zygote
 
 DEMONSTRATIONS = tiny.dataset_rows("demonstration", "train", range(20))
@@ -165,3 +167,40 @@ def test_a_model_that_does_not_fit_at_all_is_said(tmp_path: Path, tiny_model: Pa
     assert "does not hold the model and 1 record at a time" in ended.told["error"]
     halvings = [message for message, _ in ended.told["reports"] if message.startswith("out of memory")]
     assert len(halvings) == 2
+
+
+# ---- at length ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("rows", ROWS.values(), ids=ROWS)
+def test_twenty_kills_each_taken_up_once(tmp_path: Path, forgetful: Path, host: Zygote, rows: pl.DataFrame) -> None:
+    whole = asked(tmp_path / "whole", forgetful, rows)
+    undisturbed = host.train(whole, before=f"{__name__}:sparse")
+    kept, draw = left(undisturbed, Path(whole["out"])), random.Random(1)
+    for number in range(20):
+        job = asked(tmp_path / str(number), forgetful, rows)
+        at = draw.randint(1, undisturbed.told["moments"] - 1)
+        assert host.train(job, at=at, before=f"{__name__}:sparse").status == -signal.SIGKILL
+        assert left(host.train(job, before=f"{__name__}:sparse"), Path(job["out"])) == kept, f"killed at {at}"
+
+
+@pytest.mark.slow
+def test_twenty_trainings_while_mlflow_is_killed_and_restarted(tmp_path: Path, tiny_model: Path, host: Zygote) -> None:
+    with restarting(tmp_path) as server:
+        jobs = [asked(tmp_path / str(number), tiny_model, DEMONSTRATIONS) for number in range(20)]
+        homes = [Path(job["home"]) for job in jobs]
+        for number, job in enumerate(jobs):
+            if number % 7 == 0:
+                server.start()
+            tracking = {"tracking_uri": server.url, "experiment": f"w{number}", "run_name": "cycle-1"}
+            started = host.start({**job, "mlflow": tracking})
+            if number % 7 == 4:
+                server.kill()
+            assert host.end(started).status == 0
+        server.start()
+        server.wait()
+        assert [deliver(home) for home in homes] == [0] * 20
+        for number in range(20):
+            curves = server.curves(f"w{number}", "sft/loss")
+            assert curves == {"FINISHED": list(range(1, 11))}
