@@ -29,6 +29,8 @@ OURS = {
     "playground",
     "training",
     "checkpoints",
+    "controls",
+    "rewards",
     "endpoints",
     "gate",
     "locks",

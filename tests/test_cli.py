@@ -101,6 +101,9 @@ def test_waiting_names_feedback_until_its_answer_is_there(tmp_path: Path) -> Non
         pytest.param(["quarantine", "show", "beef"], "home", ["beef", "quarantine list"], id="no such id"),
         pytest.param(["gaps", "nope"], "home", ["nope", "flywheel derive"], id="a workload nobody derived"),
         pytest.param(["audit", "take", "no.jsonl"], "home", ["no.jsonl"], id="no such file of labels"),
+        pytest.param(
+            ["train", "drafts", "--control", "length", "--reward"], "home", ["two runs", "name one"], id="two at once"
+        ),
         pytest.param(["waiting", "--json"], "my home", ["my home", "FLYWHEEL_HOME"], id="a space in the state folder"),
     ],
 )
