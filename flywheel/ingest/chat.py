@@ -78,6 +78,14 @@ def name(written: Any, field: str) -> str | None:
     raise ValueError(f"field {field}: not text; saw `{short(written)}`")
 
 
+def objects(written: Any, field: str) -> list[dict[str, Any]]:
+    """A list of objects; none at all is an empty one."""
+    found = written or []
+    if not isinstance(found, list) or not all(isinstance(each, dict) for each in found):
+        raise ValueError(f"field {field}: no list of objects; saw `{short(written)}`")
+    return found
+
+
 def number(written: Any) -> int | None:
     """A count of tokens; whatever else stands there says nothing."""
     return written if isinstance(written, int) and not isinstance(written, bool) and 0 <= written < 2**63 else None

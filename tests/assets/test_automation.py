@@ -1,4 +1,4 @@
-"""What the wheel asks for by itself: a winner whose champion was replaced is judged anew."""
+"""What the wheel asks for by itself: a new judgement where the champion was replaced, a look at what is live."""
 
 from pathlib import Path
 
@@ -6,7 +6,7 @@ import dagster as dg
 import pytest
 from mlflow import MlflowClient
 
-from assets.automation import void_verdicts
+from assets.automation import new_logs, void_verdicts
 from assets.resources import Wheel
 from flywheel.settings import REPOSITORY
 from tests.flywheel.registry.made import a_model, a_win
@@ -28,3 +28,16 @@ def test_a_winner_whose_champion_was_replaced_is_judged_anew(tmp_path: Path, mon
         client = MlflowClient(won.registry.tracking_uri)
         client.set_registered_model_alias("reply-drafts", "champion", other.version)
         assert asked(instance) == ["reply-drafts"]
+
+
+@pytest.mark.parametrize(("path", "asks"), [("sqlite:///mlflow.db", True), ("{home}/logs/*.jsonl", False)])
+def test_what_is_live_is_looked_at_though_no_file_has_grown(
+    path: str, asks: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    experiments = 'experiments = ["app"]' if asks else ""
+    written = f'start = 2026-01-05\n[workloads]\n[[sources]]\nname = "app"\npath = "{path}"\n{experiments}\n'
+    (tmp_path / "flywheel.toml").write_text(written)
+    monkeypatch.setenv("FLYWHEEL_HOME", str(tmp_path))
+    monkeypatch.setenv("FLYWHEEL_SETTINGS", str(tmp_path / "flywheel.toml"))
+    found = new_logs(dg.build_sensor_context(resources={"wheel": Wheel()}))
+    assert isinstance(found, dg.SensorResult) == asks

@@ -71,15 +71,14 @@ def _camel(row: dict[str, Any]) -> dict[str, Any]:
 
 
 def _whole(about: dict[str, Any], observations: list[Any], workload: str) -> Iterator[Event]:
-    trace = Trace(_span(_fields(each, "observations")) for each in observations)
+    trace = Trace(_span(_camel(each)) for each in chat.objects(observations, "observations"))
     name = chat.name(about.get("id"), "trace.id")
     user = chat.name(about.get("userId"), "trace.userId")
     common: dict[str, Any] = {"workload": workload, "user": user}
     common["conversation"] = chat.name(about.get("sessionId"), "trace.sessionId") or name
     yield from trace.events({**common, "tags": _tags(about)})
     for given in ("scores", "corrections"):
-        for score in about.get(given) or []:
-            scored = _fields(score, given)
+        for scored in map(_camel, chat.objects(about.get(given), given)):
             yield from _scored(scored, _spoken_of(scored, about, trace) or name, common)
 
 
@@ -98,12 +97,6 @@ def _spoken_of(score: dict[str, Any], about: dict[str, Any], trace: Trace) -> st
         said = turns[-1].content if turns else calls.plain(corrected)
         found = trace.saying(named, said)
     return found.id if found else named
-
-
-def _fields(row: Any, field: str) -> dict[str, Any]:
-    if not isinstance(row, dict):
-        raise ValueError(f"field {field}: not an object; saw `{short(row)}`")
-    return _camel(row)
 
 
 def _tags(about: dict[str, Any]) -> dict[str, str]:

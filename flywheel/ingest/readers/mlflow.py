@@ -51,9 +51,7 @@ def _events(info: dict[str, Any], logged: list[Any], workload: str) -> Iterator[
     }
     trace = _trace([_span(each) for each in logged])
     yield from trace.events({**common, "tags": _tags(info)})
-    for assessment in info.get("assessments") or []:
-        if not isinstance(assessment, dict):
-            raise ValueError(f"field info.assessments: not an object; saw `{short(assessment)}`")
+    for assessment in chat.objects(info.get("assessments"), "info.assessments"):
         if assessment.get("valid") is not False:  # else another one overrides it
             yield from _assessed(assessment, trace, name, common)
 

@@ -178,7 +178,7 @@ def _traces(request: dict[str, Any]) -> dict[str, dict[str, Logged]]:
         logged = _place(traces, span)
         logged.span, logged.tags = span, tags
         logged.attributes |= _attributes(span.get("attributes"))
-        for event in _objects(span, "events"):
+        for event in chat.objects(span.get("events"), "events"):
             logged.hear(_said(event, event.get("name")))
     for tags, record in _inside(request, "resourceLogs", "scopeLogs", "logRecords"):
         attributes = _attributes(record.get("attributes"))
@@ -208,20 +208,13 @@ def _said(event: dict[str, Any], name: Any) -> Said:
 
 
 def _inside(request: dict[str, Any], resources: str, scopes: str, items: str) -> Iterator[tuple[dict[str, str], Any]]:
-    for resource in _objects(request, resources):
+    for resource in chat.objects(request.get(resources), resources):
         about = resource.get("resource")
         told = _attributes(about.get("attributes")) if isinstance(about, dict) else {}
         tags = {tag: told[name] for name, tag in RESOURCE.items() if isinstance(told.get(name), str)}
-        for scope in _objects(resource, scopes):
-            for item in _objects(scope, items):
+        for scope in chat.objects(resource.get(scopes), scopes):
+            for item in chat.objects(scope.get(items), items):
                 yield tags, item
-
-
-def _objects(around: dict[str, Any], field: str) -> list[dict[str, Any]]:
-    found = around.get(field) or []
-    if not isinstance(found, list) or not all(isinstance(each, dict) for each in found):
-        raise ValueError(f"field {field}: no list of objects; saw `{short(found)}`")
-    return found
 
 
 def _attributes(written: Any) -> dict[str, Any]:
