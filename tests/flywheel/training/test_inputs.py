@@ -18,7 +18,8 @@ def test_the_dataset_and_the_eval_set_are_inputs_of_the_run(tmp_path: Path, tiny
     planned = plan(lake, "drafts", RULES, start=tiny_model, tracking_uri=uri)
     assert planned.job is not None
     with tracked(planned.job["mlflow"], home=tmp_path, checkpoint="c", params={}) as track:
-        assert track.run is not None
+        track.log({"loss": 1.0}, 1)
+    assert track.run is not None
     inputs = MlflowClient(uri).get_run(track.run).inputs
     assert inputs is not None
     told = {one.tags[0].value: one.dataset for one in inputs.dataset_inputs}
