@@ -110,7 +110,10 @@ class Trace:
         self.spans = {each.id: each for each in sorted(spans, key=lambda each: (each.start, each.id))}
         self.answers = self._answers()
         self._calls: dict[str, list[Span]] = {}  # the answers in which a call stands, by its line and by its tool
+        self._below: dict[str, list[Span]] = {}
         for answer in self.answers:
+            for above in self._way(answer):
+                self._below.setdefault(above.id, []).append(answer)
             for line in answer.text.split("\n"):
                 if called := CALLED.search(line):
                     self._calls.setdefault(line, []).append(answer)
@@ -139,11 +142,11 @@ class Trace:
         return next(said, None)
 
     def _within(self, span: str | None) -> list[Span]:
-        """The answers that are this span, stand below it or around it; without a span all of them."""
+        """The answers that are this span or stand below it, else the one around it; without a span all of them."""
         if span is None:
             return self.answers
-        around = {each.id for each in self._way(self.spans[span])} if span in self.spans else set[str]()
-        return [each for each in self.answers if each.id in around or span in {above.id for above in self._way(each)}]
+        around = self._way(self.spans[span]) if span in self.spans else []
+        return self._below.get(span) or [each for each in around if each in self._below.get(each.id, ())]
 
     def _answers(self) -> list[Span]:
         said = {each.id: each for each in self.spans.values() if each.kind == "answer" and each.text}
