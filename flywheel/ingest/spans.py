@@ -1,22 +1,19 @@
-"""Spans of a trace as events: answers of models, calls of tools, searches; whichever tool traced them.
+"""One step of a trace as an event: an answer of a model, a call of a tool, a search; whichever tool traced it.
 
-Instrumentation nests: an agent calls a framework, the framework a client, and each logs the same answer. It counts
-once, as the innermost span that tells its messages. What a field of a format means belongs in its reader, what an input
-or an output says in `calls`.
+How the steps hang together belongs in `traces`, what a field of a format means in its reader, what an input or an
+output says in `calls`.
 """
 
 import hashlib
-import re
-from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cached_property
 from typing import Any, Literal
 
-from flywheel.capture.events import Event, Message, Response, Retrieval, ToolCall
+from flywheel.capture.events import Message, Response, Retrieval, ToolCall
 from flywheel.ingest import calls
-from flywheel.ingest.reader import canonical, tool_call
+from flywheel.ingest.reader import canonical
 
 Kind = Literal["answer", "tool", "retrieval", "step"]
 KINDS: dict[str, Kind] = {
@@ -27,8 +24,6 @@ KINDS: dict[str, Kind] = {
 TOLD_BY = ("openinference.span.kind", "gen_ai.operation.name", "traceloop.span.kind", "mlflow.spanType")
 TOOL_NAMES = ("gen_ai.tool.name", "tool.name", "ai.toolCall.name")
 DOCUMENT_IDS = ("id", "doc_uri", "source", "url", "href", "document.id")
-CALLED = re.compile(r'"name":("(?:[^"\\]|\\.)*"),"type":"tool_call"\}$')
-DEEPEST = 100  # spans inside each other
 
 
 def kind_of(said: Any, attributes: Mapping[str, Any]) -> Kind:
@@ -58,6 +53,8 @@ class Span:
     tokens_out: int | None = None
     cost: float | None = None
     error: str | None = None
+    told: list[Message] | None = None
+    """What it was given, where only the spans around it say so."""
 
     @cached_property
     def turns(self) -> list[Message] | None:
@@ -78,6 +75,8 @@ class Span:
     @cached_property
     def asked(self) -> list[Message] | None:
         """What it was given, if it told that as messages; a response of OpenAI repeats its instructions."""
+        if self.told is not None:
+            return self.told
         found = calls.messages(self.input)
         found = calls.given(self.attributes) if found is None else found
         match calls.opened(self.output):
@@ -103,83 +102,6 @@ class Span:
         return max(0.0, took / timedelta(milliseconds=1))
 
 
-class Trace:
-    """The spans of one trace, and which of them are its answers."""
-
-    def __init__(self, spans: Iterable[Span]) -> None:
-        self.spans = {each.id: each for each in sorted(spans, key=lambda each: (each.start, each.id))}
-        self.answers = self._answers()
-        self._calls: dict[str, list[Span]] = {}  # the answers in which a call stands, by its line and by its tool
-        for answer in self.answers:
-            for line in answer.text.split("\n"):
-                if called := CALLED.search(line):
-                    self._calls.setdefault(line, []).append(answer)
-                    self._calls.setdefault(called[1], []).append(answer)
-
-    def events(self, common: Mapping[str, Any]) -> Iterator[Event]:
-        kept = {each.id for each in self.answers}
-        for span in self.spans.values() if kept else ():
-            if span.id in kept:
-                yield response(span, common)
-            elif span.kind == "tool":
-                yield tool_ended(span, self._caller(span).id, common)
-            elif span.kind == "retrieval":
-                yield retrieved(span, self._used_by(span).id, common)
-
-    def about(self, span: str | None) -> Span | None:
-        """The answer that feedback on this span, or on the whole trace, speaks of: the last one in it."""
-        within = self._within(span)
-        if not within and span in self.spans and self.answers:
-            return self._caller(self.spans[span])  # a tool of it
-        return within[-1] if within else None
-
-    def saying(self, span: str | None, text: str) -> Span | None:
-        """The last answer in there whose words are these: the one that a correction of them speaks of."""
-        said = (each for each in reversed(self._within(span)) if each.text.strip() == text.strip())
-        return next(said, None)
-
-    def _within(self, span: str | None) -> list[Span]:
-        """The answers that are this span, stand below it or around it; without a span all of them."""
-        if span is None:
-            return self.answers
-        around = {each.id for each in self._way(self.spans[span])} if span in self.spans else set[str]()
-        return [each for each in self.answers if each.id in around or span in {above.id for above in self._way(each)}]
-
-    def _answers(self) -> list[Span]:
-        said = {each.id: each for each in self.spans.values() if each.kind == "answer" and each.text}
-        around = {name: [above for above in self._way(each)[1:] if above.id in said] for name, each in said.items()}
-        holds = Counter(above.id for each in around.values() for above in each)
-        kept: dict[str, Span] = {}
-        for name, span in said.items():
-            if not holds[name]:
-                tells = [above for above in around[name] if holds[above.id] == 1 and above.turns is not None]
-                best = tells[0] if tells and span.turns is None else span
-                kept[best.id] = best
-        return sorted(kept.values(), key=lambda each: (each.start, each.id))
-
-    def _way(self, span: Span) -> list[Span]:
-        """From a span up to the root, the span first."""
-        way: dict[str, Span] = {}
-        at: Span | None = span
-        while at is not None and at.id not in way and len(way) < DEEPEST:
-            way[at.id] = at
-            at = self.spans.get(at.parent or "")
-        return list(way.values())
-
-    def _caller(self, span: Span) -> Span:
-        """The answer that called this tool: in these words, by its name, or the last before it."""
-        name = tool_name(span)
-        for called in (tool_call(name, calls.arguments(span.input)), canonical(name)):
-            before = [each for each in self._calls.get(called, ()) if each.start <= span.start]
-            if before:
-                return before[-1]
-        return next((each for each in reversed(self.answers) if each.start <= span.start), self.answers[0])
-
-    def _used_by(self, span: Span) -> Span:
-        """The answer after a search is the one that used it."""
-        return next((each for each in self.answers if each.start >= span.start), self.answers[-1])
-
-
 def response(span: Span, common: Mapping[str, Any]) -> Response:
     """Samples of one prompt are siblings; a span that does not tell its messages has none."""
     told = [[each.role, each.content] for each in span.asked or []]
@@ -201,10 +123,6 @@ def response(span: Span, common: Mapping[str, Any]) -> Response:
 
 def tool_ended(span: Span, answer: str, common: Mapping[str, Any]) -> ToolCall:
     result = calls.opened(span.output)
-    text = calls.plain(result if isinstance(result, dict | list) and calls.messages(result) else span.output)
-    match result:
-        case {"type": "tool", "content": content}:  # LangChain's message
-            text = calls.plain(content)
     failed = isinstance(result, dict) and result.get("status") == "error"
     return ToolCall(
         **common,
@@ -213,10 +131,19 @@ def tool_ended(span: Span, answer: str, common: Mapping[str, Any]) -> ToolCall:
         answer=answer,
         name=tool_name(span),
         arguments=calls.arguments(span.input),
-        text=text,
-        error=span.error or (text if failed else None),
+        text=returned(span),
+        error=span.error or (returned(span) if failed else None),
         latency_ms=span.latency_ms,
     )
+
+
+def returned(span: Span) -> str:
+    """What a tool returned, as text."""
+    result = calls.opened(span.output)
+    match result:
+        case {"type": "tool", "content": content}:  # LangChain's message
+            return calls.plain(content)
+    return calls.plain(result if isinstance(result, dict | list) and calls.messages(result) else span.output)
 
 
 def retrieved(span: Span, answer: str, common: Mapping[str, Any]) -> Retrieval:

@@ -16,7 +16,8 @@ from flywheel.capture.events import Edited, Event, Outcome, Rated
 from flywheel.ingest import calls, cells, chat
 from flywheel.ingest.opinions import EVALUATOR, opinions
 from flywheel.ingest.reader import Reader, reading, short
-from flywheel.ingest.spans import Span, Trace, kind_of, response, retrieved, tool_ended
+from flywheel.ingest.spans import Span, kind_of, response, retrieved, tool_ended
+from flywheel.ingest.traces import Trace
 from flywheel.settings import Source
 
 ABOUT = {"sessionId", "userId", "projectId", "timestamp", "scores", "environment"}  # what a trace says of itself

@@ -17,7 +17,8 @@ from flywheel.capture.events import Edited, Event
 from flywheel.ingest import calls, chat
 from flywheel.ingest.opinions import EVALUATOR, opinions
 from flywheel.ingest.reader import Reader, canonical, reading, short
-from flywheel.ingest.spans import Span, Trace, kind_of
+from flywheel.ingest.spans import Span, kind_of
+from flywheel.ingest.traces import Trace
 from flywheel.settings import Source
 
 EXPECTED = ("expected_response", "expected_output")

@@ -16,7 +16,8 @@ from flywheel.capture.events import Event
 from flywheel.ingest import calls, chat
 from flywheel.ingest.opinions import EVALUATOR, opinions
 from flywheel.ingest.reader import Reader, reading, short
-from flywheel.ingest.spans import Span, Trace, kind_of, retrieved, tool_ended
+from flywheel.ingest.spans import Span, kind_of, retrieved, tool_ended
+from flywheel.ingest.traces import Trace
 from flywheel.settings import Source
 
 TURNS = {f"gen_ai.{role}.message": role for role in ("system", "user", "assistant", "tool")}

@@ -182,6 +182,20 @@ def test_a_wrapper_that_tells_more_than_the_leaf_is_the_answer() -> None:
     assert [each.id for each in found if isinstance(each, Response)] == ["first", "wrap"]
 
 
+def test_a_turn_that_does_not_tell_its_prompt_was_given_what_stands_around_it() -> None:
+    agent = {**OBSERVATIONS[0], "input": {"prompt": "Where is order 17?", "system": "Be kind."}}
+    second = {**OBSERVATIONS[5], "parentObservationId": "agent", "input": {"content": "role"}}
+    found = events({**TRACE, "observations": [agent, *OBSERVATIONS[2:4], second]})
+    answer = next(each for each in found if each.id == "second")
+    assert isinstance(answer, Response)
+    assert [(turn.role, turn.content) for turn in answer.prompt] == [
+        ("system", "Be kind."),
+        ("user", "Where is order 17?"),
+        ("assistant", tool_call("find", {"id": 17})),
+        ("tool", "it left"),
+    ]
+
+
 def test_a_tool_belongs_to_the_answer_that_called_it_and_a_search_to_the_one_after() -> None:
     [tool] = [event for event in events(TRACE) if isinstance(event, ToolCall)]
     assert (tool.answer, tool.name, tool.arguments, tool.text, tool.error) == (
