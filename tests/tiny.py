@@ -63,6 +63,7 @@ def dataset_rows(kind: str, split: str, indexes: Iterable[int], **changed: Any) 
                 "prompt": prompt(index),
                 "chosen": f"Hello {NAMES[index % len(NAMES)]}, yes of course.",
                 "rejected": "No." if kind == "pair" else None,
+                "trajectory": False,
                 "weight": 1.0,
                 "rule": "toy",
                 "event_ids": [f"e{index}"],

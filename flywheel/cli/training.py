@@ -132,6 +132,10 @@ def _compared(runs: dict[str, dict[str, Any]]) -> Iterable[dict[str, Any]]:
         yield {"run": name, **numbers}
 
 
+def _reasons(why: dict[str, int]) -> str:
+    return ": " + "; ".join(f"{count} {reason}" for reason, count in why.items()) if why else ""
+
+
 def _show(ahead: dict[str, Any]) -> None:
     """The page for people: the conversation with what is learned of it, then what each phase costs."""
     people.print("One conversation of the dataset; green and between brackets is what the model learns to say:\n")
@@ -144,7 +148,7 @@ def _show(ahead: dict[str, Any]) -> None:
     gpu = f", {ahead['gpu_minutes']:.3g} GPU minutes" if ahead["gpu_minutes"] else ""
     people.print(
         f"About {ahead['minutes']:.3g} minutes{gpu}; at most {ahead['memory_gb']:.2f} GB of"
-        f" {ahead['memory_of_gb']:.0f}; {ahead['left_out']} records are too long and left out.",
+        f" {ahead['memory_of_gb']:.0f}; {ahead['left_out']} records are left out{_reasons(ahead['why_left_out'])}.",
         highlight=False,
         soft_wrap=True,
     )

@@ -22,6 +22,7 @@ from flywheel.lake import Lake
 from flywheel.settings import Workload
 
 SHARED = ["workload", "record", "kind", "split", "user", "conversation", "slice", "prompt", "chosen", "rejected"]
+SHARED += ["trajectory"]
 LABELLED = ["workload", "record", "split", "user", "conversation", "slice", "prompt", "response", "desirable", "weight"]
 LABELLED += ["rule", "event_ids"]
 WALLED = ["split", "user", "conversation", "prompt"]

@@ -76,7 +76,7 @@ def _opinion(row: Line) -> list[Line]:
 def _lines(row: Line, format: str) -> list[Line]:
     if format == "jsonl":
         return [row]
-    prompt, chosen = json.loads(row["prompt"]), _said(row["chosen"])
+    prompt, chosen = json.loads(row["prompt"]), json.loads(row["chosen"]) if row["trajectory"] else _said(row["chosen"])
     pair = row["kind"] == "pair"
     if format == "trl-sft":
         return [] if pair else [{"prompt": prompt, "completion": chosen}]

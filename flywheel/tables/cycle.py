@@ -66,7 +66,10 @@ class Reviews(dy.Schema):
 
 
 class DatasetRows(dy.Schema):
-    """The training records of one dataset: `kind` pair (chosen, rejected) or demonstration (chosen only)."""
+    """The training records of one dataset: `kind` pair (chosen, rejected) or demonstration (chosen only).
+
+    `chosen` is a text; of a `trajectory` it is what followed the prompt in a run that worked, messages as JSON text.
+    """
 
     workload = dy.String(primary_key=True)
     dataset = dy.String(primary_key=True)
@@ -79,6 +82,7 @@ class DatasetRows(dy.Schema):
     prompt = dy.String(nullable=False)
     chosen = dy.String(nullable=False)
     rejected = dy.String(nullable=True)
+    trajectory = dy.Bool(nullable=False)
     weight = dy.Float64(nullable=False, min=0, max=1)
     rule = dy.String(nullable=False)
     event_ids = dy.List(dy.String(), nullable=False)
@@ -137,8 +141,8 @@ class Rejected(dy.Schema):
 class Datasets(dy.Schema):
     """One dataset of one workload at one cutoff; `dataset` is the hash of its rows and labels, `cycle` its turn.
 
-    Of its labels to train on, `train_desirable` speak for their answer. Of its pairs and demonstrations, `trajectories`
-    are messages and not texts; they are in no row yet.
+    Of its labels to train on, `train_desirable` speak for their answer. Of the pairs and demonstrations
+    that there were, `trajectories` are messages and not texts: those of demonstrations train, those of pairs do not.
     """
 
     workload = dy.String(primary_key=True)

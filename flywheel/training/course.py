@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
+from transformers import set_seed
 
 from flywheel.process import Report
 from flywheel.settings import Recipe
@@ -85,6 +86,7 @@ class Course:
             if one.phase not in self.resume.done:
                 watch = Watch(one.phase, rows=len(one.rows), epochs=one.step.epochs, **watched)
                 begin = offers.beginning(one.phase, self.start)
+                set_seed(self.recipe.seed)  # before anything is made by chance: an adapter, a reward model's head
                 one.learn(begin, one.rows, self.recipe, coder=self.coder, watch=watch, offers=offers)
         folder, chosen = offers.chosen()
         self.track.log({"chosen": chosen["checkpoint"]}, chosen["checkpoint"])

@@ -6,24 +6,17 @@ numbers belongs in `choice`.
 
 import math
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
-from trl.data_utils import common_prefix_length
 
 from flywheel.errors import TrainingFailed
 from flywheel.settings import Recipe
 from flywheel.training.choice import ENOUGH, Kind, Measured
+from flywheel.training.masks import Said
 from flywheel.training.phases import Phase
 from flywheel.training.rows import Row, Rows
 from flywheel.training.trainer import Coder
-
-
-class Text(NamedTuple):
-    """The tokens of a conversation; the answer begins at `start`."""
-
-    tokens: list[int]
-    start: int
 
 
 class Development:
@@ -40,7 +33,7 @@ class Development:
         self.rows, self.enough = len(found), len(found) >= ENOUGH
         self.signs = [1 if row.get("label", True) else -1 for row in found]
         sides = ("chosen", "rejected") if self.kind == "pairs" else ("completion",)
-        self.texts = [_text(coder, row, side) for side in sides for row in found] if self.enough else []
+        self.texts = [coder.said(row, side) for side in sides for row in found] if self.enough else []
         self.pad, self.batch, self.beta = coder.tokenizer.pad_token_id, recipe.dpo.batch, recipe.beta
         self.before: list[float] = []
 
@@ -66,7 +59,7 @@ class Development:
         """
         found = self._told(model)
         if self.kind == "demonstrations":
-            return [value / (len(text.tokens) - text.start) for value, text in zip(found, self.texts, strict=True)]
+            return [value / sum(text.learned) for value, text in zip(found, self.texts, strict=True)]
         if self.kind == "labels":
             return [sign * value for sign, value in zip(self.signs, found, strict=True)]
         return [chosen - rejected for chosen, rejected in zip(found[: self.rows], found[self.rows :], strict=True)]
@@ -91,13 +84,13 @@ class Development:
             return model(input_ids=batch["input_ids"], attention_mask=batch["attention_mask"]).logits[:, 0]
         return model(**batch, fused_lm_head=True).log_probs.sum(dim=1)  # TRL's: never all logits at once
 
-    def _batch(self, texts: list[Text], device: Any) -> dict[str, torch.Tensor]:
+    def _batch(self, texts: list[Said], device: Any) -> dict[str, torch.Tensor]:
         shape = (len(texts), max(len(text.tokens) for text in texts))
         tokens, labels, seen = torch.full(shape, self.pad), torch.full(shape, -100), torch.zeros(shape).long()
-        for row, (said, start) in enumerate(texts):
-            tokens[row, : len(said)] = torch.tensor(said)
-            labels[row, start : len(said)] = tokens[row, start : len(said)]
-            seen[row, : len(said)] = 1
+        for row, text in enumerate(texts):
+            length = len(text.tokens)
+            tokens[row, :length], labels[row, :length] = torch.tensor(text.tokens), torch.tensor(text.labels)
+            seen[row, :length] = 1
         return {"input_ids": tokens.to(device), "labels": labels.to(device), "attention_mask": seen.to(device)}
 
 
@@ -105,12 +98,6 @@ def _kind(phases: Sequence[Phase], rows: Rows) -> Kind:
     if "kto" in phases and "dpo" not in phases:
         return "labels"
     return "pairs" if rows.pairs or rows.development_pairs else "demonstrations"
-
-
-def _text(coder: Coder, row: Row, side: str) -> Text:
-    asked = coder.tokenizer.apply_chat_template(row["prompt"], add_generation_prompt=True)["input_ids"]
-    whole = coder.tokenizer.apply_chat_template(row["prompt"] + row[side])["input_ids"]
-    return Text(whole, common_prefix_length(asked, whole))
 
 
 def _finite(values: list[float]) -> list[float]:

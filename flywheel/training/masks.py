@@ -73,7 +73,7 @@ class Masks:
         if not any(learned):
             raise Unsayable("nothing in it is the assistant's")
         if not self.stops.intersection(token for token, learn in zip(tokens, learned, strict=True) if learn):
-            raise Unsayable("the chat template does not end an answer with a token that stops generation")
+            raise Unsayable("the chat template does not end an answer with the token that stops generation")
         return Said(tokens, learned)
 
     def _span(self, whole: str, before: list[Message], answer: Message, template: str | None) -> tuple[int, int]:

@@ -28,7 +28,7 @@ def replayed(home: Path, recipe: Recipe, demonstrations: int) -> list[Row]:
 def read(path: Path) -> list[Row]:
     """Every line of the file; a line that is no conversation ends it, by its number."""
     try:
-        lines = path.read_text().splitlines()
+        lines = path.read_text().split("\n")
     except (OSError, UnicodeDecodeError) as error:
         raise BadInput("the replay file cannot be read", seen=f"{path} ({error})", do="mend recipe.replay") from None
     return [_row(path, number, line) for number, line in enumerate(lines, 1) if line.strip()]

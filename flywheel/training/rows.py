@@ -5,6 +5,7 @@ tokens belongs to the trainers.
 """
 
 import json
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -66,14 +67,17 @@ def read(home: Path, workload: str, dataset: str) -> Rows:
     )
 
 
-def fitting(rows: Rows, fits: Callable[[Row], bool]) -> tuple[Rows, int]:
-    """The rows that fit, and how many do not: a row that is cut would teach an answer nobody gave."""
-    kept = Rows(*([row for row in group if fits(row)] for group in rows))
-    return kept, sum(rows.counts().values()) - sum(kept.counts().values())
+def fitting(rows: Rows, unfit: Callable[[Row], str]) -> tuple[Rows, Counter[str]]:
+    """The rows that fit, and how many do not for which reason: a row that is cut would teach an answer nobody gave."""
+    reasons = [[unfit(row) for row in group] for group in rows]
+    told = [list(zip(group, why, strict=True)) for group, why in zip(rows, reasons, strict=True)]
+    kept = Rows(*([row for row, why in group if not why] for group in told))
+    return kept, Counter(why for group in reasons for why in group if why)
 
 
 def _demonstration(row: Row) -> Row:
-    return {"prompt": json.loads(row["prompt"]), "completion": _said(row["chosen"]), "weight": row["weight"]}
+    said = json.loads(row["chosen"]) if row["trajectory"] else _said(row["chosen"])
+    return {"prompt": json.loads(row["prompt"]), "completion": said, "weight": row["weight"]}
 
 
 def _pair(row: Row) -> Row:

@@ -9,6 +9,7 @@ import json
 import shutil
 import time
 import warnings
+from collections import Counter
 from contextlib import nullcontext
 from importlib.metadata import version
 from pathlib import Path
@@ -62,8 +63,8 @@ class Ready(NamedTuple):
 
     coder: Coder
     rows: Rows
-    left_out: int
-    """Rows that are too long."""
+    left_out: Counter[str]
+    """Rows that nothing can be learned from, by the reason."""
     phases: tuple[Planned, ...]
 
 
@@ -86,7 +87,8 @@ def _make(job: Job, recipe: Recipe, out: Path, report: Report) -> None:
             "history": done.history,
             "preflight": ahead,
             "counts": ready.rows.counts(),
-            "left_out": ready.left_out,
+            "left_out": ready.left_out.total(),
+            "why_left_out": dict(ready.left_out),
             "seconds": round(time.monotonic() - began, 1),
             "versions": {library: version(library) for library in LIBRARIES},
             "mlflow_run": track.run,
@@ -103,7 +105,8 @@ def _looked_ahead(job: Job, recipe: Recipe, report: Report) -> dict[str, Any]:
     """Only what is ahead; whoever asked judges the cost."""
     ready = _ready(job, recipe, report)
     told = preflight(ready.phases, Path(job["start"]), recipe, coder=ready.coder, ranks=RANKS, report=report)
-    return {**told, "left_out": ready.left_out, "budget_minutes": job.get("minutes")}
+    left_out = {"left_out": ready.left_out.total(), "why_left_out": dict(ready.left_out)}
+    return {**told, **left_out, "budget_minutes": job.get("minutes")}
 
 
 def _ready(job: Job, recipe: Recipe, report: Report) -> Ready:
@@ -112,10 +115,21 @@ def _ready(job: Job, recipe: Recipe, report: Report) -> Ready:
     found = found._replace(replay=replayed(home, recipe, len(found.demonstrations)))
     found = controlled(found, job.get("control"), recipe.seed)
     plain = Rows(*([coder.plain(row) for row in group] for group in found))
-    rows, left_out = fitting(plain, lambda row: coder.tokens(row) <= recipe.max_length)
-    report("training", **rows.counts(), left_out=left_out)
+    rows, left_out = fitting(plain, lambda row: coder.unfit(row, recipe.max_length))
+    report("training", **rows.counts(), left_out=left_out.total())
+    if not any(rows):
+        _require_sayable(left_out)
     phases = require(recipe, rows, reward=job.get("reward", False))
     return Ready(coder, rows, left_out, planned(phases, rows, recipe))
+
+
+def _require_sayable(left_out: Counter[str]) -> None:
+    for why, count in left_out.most_common(1):
+        raise TrainingFailed(
+            f"no record can be learned from: {why}",
+            seen=f"{count} of {left_out.total()} records",
+            do="mend the base model's chat template, or raise max_length of the recipe",
+        )
 
 
 def _quiet() -> None:

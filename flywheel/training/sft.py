@@ -49,11 +49,16 @@ def sft(start: Path, rows: list[Row], recipe: Recipe, *, coder: Coder, watch: Tr
     """Offer the checkpoints made from `start`."""
     trainer = WeightedSFT(
         model=load(start),
-        args=SFTConfig(completion_only_loss=True, **arguments(recipe.sft, recipe, len(rows), offers.folder)),
-        train_dataset=Dataset.from_list(rows),
+        args=SFTConfig(**arguments(recipe.sft, recipe, len(rows), offers.folder)),
+        train_dataset=Dataset.from_list([_tokens(coder, row) for row in rows]),
         processing_class=coder.tokenizer,
         callbacks=[watch],
         peft_config=adapter(recipe),
     )
-    coder.require_stop(trainer.train_dataset, "labels")
     learn(trainer, "sft", offers)
+
+
+def _tokens(coder: Coder, row: Row) -> dict[str, Any]:
+    """As the loss sees it: of a run what its assistant says, never what a tool answered."""
+    said = coder.said(row, "completion")
+    return {"input_ids": said.tokens, "labels": said.labels, "weight": row["weight"]}

@@ -3,6 +3,7 @@
 A phase starts from a folder and offers a folder after each epoch; what is particular to it lives in its own module.
 """
 
+import json
 import os
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from flywheel.errors import TrainingFailed
 from flywheel.model import load_tokenizer, plain
 from flywheel.settings import Recipe, Step
 from flywheel.training.lora import save_merged
+from flywheel.training.masks import Masks, Said, Unsayable
 from flywheel.training.rows import SAID, Row
 
 ON_GPU = torch.cuda.is_available()
@@ -28,6 +30,7 @@ class Coder:
         self.tokenizer = load_tokenizer(folder)
         if self.tokenizer.pad_token is None:
             self.tokenizer.pad_token = self.tokenizer.eos_token
+        self.masks = Masks(self.tokenizer, _stops(folder, self.tokenizer))
 
     def plain(self, row: Row) -> Row:
         """What was said with special tokens as text; the rest of the row as it is."""
@@ -35,8 +38,18 @@ class Coder:
 
     def tokens(self, row: Row) -> int:
         """Of the longest conversation in the row."""
-        ends = [row[name] for name in SAID if name != "prompt" and name in row]
-        return max(len(self.tokenizer.apply_chat_template(row["prompt"] + end)["input_ids"]) for end in ends)
+        return max(len(self.said(row, name).tokens) for name in SAID if name != "prompt" and name in row)
+
+    def said(self, row: Row, side: str) -> Said:
+        """The prompt with one of its ends, and which tokens of it are learned."""
+        return self.masks.said(row["prompt"], row[side])
+
+    def unfit(self, row: Row, longest: int) -> str:
+        """Why nothing can be learned from the row; empty where it can."""
+        try:
+            return "longer than max_length of the recipe" if self.tokens(row) > longest else ""
+        except Unsayable as error:
+            return str(error)
 
     def require_stop(self, rows: Any, column: str) -> None:
         """Every answer must teach the token that ends generation; otherwise the model never learns to stop."""
@@ -49,6 +62,14 @@ class Coder:
                     allowed=f"an answer that ends in {self.tokenizer.eos_token}",
                     do="add the token to the chat template of the base model, inside the assistant's turn",
                 )
+
+
+def _stops(folder: Path, tokenizer: Any) -> list[int]:
+    """What ends an answer: the tokenizer's own end, and what the folder's generation settings add to it."""
+    path = folder / "generation_config.json"
+    more = json.loads(path.read_text()).get("eos_token_id") if path.exists() else None
+    named = [tokenizer.eos_token_id, *(more if isinstance(more, list) else [more])]
+    return [token for token in named if token is not None]
 
 
 def load(folder: Path) -> Any:

@@ -22,8 +22,9 @@ def refused(records: pl.DataFrame, rules: Workload) -> Ruled:
 
 
 def trajectories(records: pl.DataFrame, rules: Workload) -> Ruled:
-    """Messages of whole runs: training knows texts only."""
-    return by_reason(records, because(pl.col("trajectory"), "a run, and training knows texts only"))
+    """Pairs of whole runs: what a tool answered would count as what the model said."""
+    runs = pl.col("trajectory") & (pl.col("kind") == "pair")
+    return by_reason(records, because(runs, "a pair of runs: preferences are learned of single answers"))
 
 
 def held_out(records: pl.DataFrame, rules: Workload) -> Ruled:
@@ -37,5 +38,7 @@ def two_sides(records: pl.DataFrame, rules: Workload) -> Ruled:
 
 
 def knows_eval(records: pl.DataFrame, rules: Workload, *, items: pl.DataFrame, forms: Sequence[str]) -> Ruled:
-    """Prompts that one of the eval items asks too, or nearly."""
-    return by_reason(records, pl.lit(contaminated(records["prompt"], items, forms)))
+    """Prompts that one of the eval items asks too, or nearly; of a run all that was asked while it went on."""
+    run = pl.concat_str(pl.col("prompt").str.strip_suffix("]"), pl.lit(","), pl.col("chosen").str.strip_prefix("["))
+    asked = records.select(pl.when("trajectory").then(run).otherwise("prompt")).to_series()
+    return by_reason(records, pl.lit(contaminated(asked, items, forms)))

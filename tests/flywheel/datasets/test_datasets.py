@@ -1,5 +1,6 @@
 """Promise 5: who is held out stays out, and a cutoff has one dataset."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -38,11 +39,14 @@ def test_a_training_user_who_asks_what_the_eval_set_asks_is_left_out(tmp_path: P
     assert made.dataset["pairs"][0] == 80
 
 
+WISHES = ("Book a table.", "We would eat at eight, by the window.", "Is there room for the whole office tonight?")
+
+
 def runs(count: int) -> list[Event]:
     """Tries of one task by as many users, each in two turns: every second one works."""
     acts: list[Event] = []
-    asked = Message(role="user", content="Book a table.")
     for number in range(count):
+        asked = Message(role="user", content=WISHES[number % len(WISHES)])
         talk: dict[str, Any] = {"conversation": f"run{number}", "user": f"u{number}", "tags": {"run_of": "table"}}
         said = Message(role="assistant", content=f"For how many of you, guest {number}?")
         acts += [
@@ -54,11 +58,15 @@ def runs(count: int) -> list[Event]:
     return acts
 
 
-def test_runs_are_counted_and_not_yet_trained_on(tmp_path: Path) -> None:
-    made = cut(derived(tmp_path, [*edits(60), *runs(4)]), "drafts", RULES)
-    assert made.dataset["trajectories"].item() == 4 + 2  # each of two that worked with each that failed, and those two
-    assert len(made.rows) > 0
-    assert not made.rows["rule"].str.starts_with("run_").any()
+def test_runs_that_worked_are_trained_on_and_pairs_of_runs_are_not(tmp_path: Path) -> None:
+    made = cut(derived(tmp_path, [*edits(60), *runs(12)]), "drafts", RULES)
+    assert made.dataset["trajectories"].item() == 6 * 6 + 6  # each that worked with each that failed, and those
+    shown = made.rows.filter(pl.col("rule").str.starts_with("run_"))
+    assert shown["kind"].unique().to_list() == ["demonstration"]
+    assert shown["trajectory"].all()
+    assert not made.rows.filter(~pl.col("rule").str.starts_with("run_"))["trajectory"].any()
+    for said in map(json.loads, shown["chosen"]):
+        assert [turn["role"] for turn in said] == ["assistant", "user", "assistant"]
 
 
 def test_leaks_are_counted_on_each_axis(tmp_path: Path) -> None:

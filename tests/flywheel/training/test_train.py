@@ -245,6 +245,16 @@ def test_a_template_that_never_ends_an_answer_is_refused(tmp_path: Path, rows: p
         train(asked(tmp_path, endless, rows), silent)
 
 
+def test_a_run_with_tools_trains(tmp_path: Path, tiny_model: Path) -> None:
+    said = [{"role": "assistant", "content": "I look."}, {"role": "tool", "content": "sent"}]
+    run = json.dumps([*said, {"role": "assistant", "content": "It was sent."}])
+    shown = tiny.dataset_rows("demonstration", "train", range(32), chosen=run, trajectory=True)
+    done = train(asked(tmp_path, tiny_model, shown), silent)
+    learned = "".join(text for text, learn in done["preflight"]["conversation"] if learn)
+    assert learned == f"I look.{tiny.END}It was sent.{tiny.END}"
+    assert losses(done, "sft")[-1] < losses(done, "sft")[0]
+
+
 def test_a_folder_somebody_else_made_is_left_alone(tmp_path: Path, tiny_model: Path) -> None:
     job = asked(tmp_path, tiny_model, PAIRS)
     (Path(job["out"]) / "notes").mkdir(parents=True)

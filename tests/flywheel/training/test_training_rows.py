@@ -1,5 +1,6 @@
 """Which rows train: read from the lake, kept whole or left out, enough or not. None of this needs torch."""
 
+import json
 from pathlib import Path
 
 import polars as pl
@@ -26,6 +27,7 @@ def stored(**changed: object) -> pl.DataFrame:
         "prompt": '[{"role": "user", "content": "Hi"}]',
         "chosen": "good",
         "rejected": "bad",
+        "trajectory": False,
         "weight": 0.5,
         "rule": "edit_pair",
         "event_ids": ["e"],
@@ -58,6 +60,12 @@ def test_a_pair_becomes_messages(tmp_path: Path) -> None:
 @pytest.mark.parametrize("rule", ["correction_pair", "regeneration_pair", "edit_pair shuffled"])
 def test_only_an_edit_is_in_a_persons_own_words(tmp_path: Path, rule: str) -> None:
     assert [row["written"] for row in read_back(tmp_path, stored(rule=rule)).pairs] == [False]
+
+
+def test_a_run_becomes_its_messages(tmp_path: Path) -> None:
+    run = [{"role": "assistant", "content": "I look."}, {"role": "tool", "content": "sent"}]
+    shown = stored(kind="demonstration", chosen=json.dumps(run), rejected=None, trajectory=True)
+    assert [row["completion"] for row in read_back(tmp_path, shown).demonstrations] == [run]
 
 
 def test_an_opinion_becomes_a_label(tmp_path: Path) -> None:
@@ -98,6 +106,6 @@ def test_the_order_of_the_rows_is_that_of_the_records(tmp_path: Path) -> None:
 @given(st.lists(st.integers(0, 9)), st.lists(st.integers(0, 9)), st.integers(0, 9))
 def test_every_row_is_kept_or_counted(trained: list[int], measured: list[int], longest: int) -> None:
     rows = NONE._replace(pairs=[{"n": n} for n in trained], development_pairs=[{"n": n} for n in measured])
-    kept, left_out = fitting(rows, lambda row: row["n"] <= longest)
-    assert sum(kept.counts().values()) + left_out == len(trained) + len(measured)
+    kept, left_out = fitting(rows, lambda row: "too long" * (row["n"] > longest))
+    assert sum(kept.counts().values()) + left_out.total() == len(trained) + len(measured)
     assert all(row["n"] <= longest for group in kept for row in group)
