@@ -19,6 +19,7 @@ from flywheel.ingest import chat, ingest, quarantined
 from flywheel.ingest.reader import Reader, Rejected, reading
 from flywheel.lake import Lake
 from flywheel.settings import Source, parse
+from tests.flywheel.ingest.logs import conserved
 
 ROOT = Path(__file__).parents[1]
 PAGE = (ROOT / "docs" / "logs.md").read_text()
@@ -48,6 +49,24 @@ def test_what_the_page_shows_is_what_one_sees(section: str, tmp_path: Path, monk
     assert seen.splitlines() == [f"{name:>15}  {taken[name]}" for name in re.findall(r"^ +(\w+)", seen, re.MULTILINE)]
     for other in others:
         assert sources(other)[0].live
+
+
+@pytest.mark.parametrize("section", SECTIONS)
+def test_a_mangled_sample_loses_nothing(section: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    [source] = sources(blocks(section, "toml")[0])
+    read = [json.loads(each) for each in blocks(section, "json")]
+    records = [record for each in read for record in (each if isinstance(each, list) else [each])]
+    lines = [json.dumps({**record, name: None}) for record in records for name in record]
+    lines += [json.dumps(record)[:-9] for record in records] + [json.dumps(record) for record in records]
+    path = Path("mangled.jsonl")
+    path.write_text("\n".join(lines) + "\n")
+    mangled = source.model_copy(update={"path": str(path)})
+    taken = ingest(Lake(tmp_path / "home"), [mangled], now=datetime(2026, 1, 1, tzinfo=UTC))
+    conserved(tmp_path / "home")
+    assert taken.records == len(lines) == taken.accepted + taken.repeated + taken.quarantined
+    assert taken.quarantined >= len(records)
+    assert taken.accepted > 0
 
 
 def test_the_reader_that_contributing_shows_reads() -> None:
