@@ -21,6 +21,7 @@ GROUND = (
     "errors",
     "process",
     "checkpoint",
+    "database",
     "endpoint",
     "decoding",
     "model",

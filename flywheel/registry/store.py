@@ -5,8 +5,6 @@ The same weights are the same version: every step looks for what an earlier, kil
 under one lock. Deciding what deserves to be registered belongs in `flywheel.gate`.
 """
 
-import logging
-import os
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,6 +15,7 @@ from types import MappingProxyType
 from typing import Any
 from urllib.parse import unquote, urlparse
 
+from flywheel import database
 from flywheel.checkpoint import ENDPOINT, endpoint, fingerprint, is_endpoint
 from flywheel.errors import BadInput, BrokenInvariant, Terminal
 from flywheel.lake import locked
@@ -222,14 +221,7 @@ class Registry:
 
     @cached_property
     def _client(self) -> Any:
-        os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
-        from mlflow import MlflowClient  # seconds, and most of the program does without
-
-        logging.getLogger("mlflow").setLevel(logging.WARNING)
-        with locked(self.home / "locks" / "mlflow"):  # two first users would both set the database up
-            client = MlflowClient(self.tracking_uri, registry_uri=self.tracking_uri)
-            client.search_registered_models(max_results=1)
-            return client
+        return database.client(self.tracking_uri, self.home)
 
     def _locked(self) -> Any:
         return locked(self.home / "locks" / "registry")

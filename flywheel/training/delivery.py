@@ -5,7 +5,6 @@ request whose answer never came may have been heard, what the run has is looked 
 is found by a tag of its own, a metric by its name and step.
 """
 
-import logging
 import os
 import threading
 import time
@@ -13,6 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from flywheel import database
 from flywheel.lake import locked
 from flywheel.training.outbox import Line, Outbox
 
@@ -153,14 +153,9 @@ def deliver(home: Path, told: Callable[[str], None] = lambda word: None) -> int:
 
 def connected(tracking_uri: str, home: Path) -> Any:
     """A client that gives up on a server soon."""
-    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "10")
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
-    from mlflow import MlflowClient  # seconds, and only tracked runs need it
-
-    logging.getLogger("mlflow").setLevel(logging.WARNING)
-    with locked(home / "locks" / "mlflow"):  # two first users would both set the database up
-        return MlflowClient(tracking_uri)
+    return database.client(tracking_uri, home)
 
 
 def now() -> int:

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from flywheel import database
 from flywheel.errors import Transient
 from flywheel.process import Report
 from flywheel.training.delivery import Delivery, Sender, deliver, now
@@ -19,7 +20,9 @@ from flywheel.training.outbox import Outbox, opened
 from flywheel.training.system import System
 
 PATIENCE, SHORT = 30.0, 3.0
-"""Seconds for MLflow to take the last of it before the process ends; where somebody waits for that, only some."""
+"""Seconds for a server to take the last of it before the process ends; where somebody waits for that, only some."""
+FOR_A_FILE = 600.0
+"""A database that is a file is never down; making it takes long where others use the machine too."""
 SYSTEM_EVERY = 10.0
 """Seconds between two looks at the machine."""
 
@@ -63,7 +66,8 @@ class MlflowTrack(Track):
     def end(self, status: str, error: str, report: Report) -> None:
         """The run ends as the training did; what MLflow has not taken by then waits for the next who asks."""
         self.outbox.say({"kind": "end", "status": status, "time": now(), "error": error})
-        self.sender.end(SHORT if status == "KILLED" else PATIENCE)
+        server = not self.outbox.lines()[0]["tracking_uri"].startswith(database.SQLITE)
+        self.sender.end(SHORT if status == "KILLED" else PATIENCE if server else FOR_A_FILE)
         if waiting := self.outbox.waiting():
             report(f"MLflow cannot be reached: what it missed waits in {self.outbox.folder}", lines=waiting)
         for refused in self.delivery.refused[:1]:

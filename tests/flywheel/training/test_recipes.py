@@ -175,7 +175,8 @@ def test_offering_a_merged_folder_changes_nothing_of_the_model(
     held: list[Any] = []
 
     def watched(trainer: Any, phase: str, offers: Offers) -> None:
-        held.append(trainer)
+        if isinstance(offers, Offers):  # preflight tries the phase first
+            held.append(trainer)
         learn(trainer, phase, offers)
 
     monkeypatch.setattr("flywheel.training.dpo.learn", watched)
