@@ -19,8 +19,8 @@ signal.pause()
 
 
 def test_a_process_that_hears_ctrl_c_may_save_before_it_ends(tmp_path: Path) -> None:
-    waiting = f"import sys; from flywheel.process import waited; waited([sys.executable, '-c', {SAVING!r}, sys.argv[1]])"
-    command = [sys.executable, "-c", waiting, str(tmp_path / "left")]
+    call = f"waited([sys.executable, '-c', {SAVING!r}, sys.argv[1]])"
+    command = [sys.executable, "-c", f"import sys; from flywheel.process import waited; {call}", str(tmp_path / "left")]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True) as parent:
         assert parent.stderr is not None
         assert parent.stderr.readline() == "ready\n"

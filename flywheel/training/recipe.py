@@ -58,6 +58,11 @@ def finished(out: Path) -> Result | None:
     return {"checkpoint": str(out), "fingerprint": fingerprint(out), **json.loads(told.read_text())}
 
 
+def half(out: Path) -> Path:
+    """Where a run works until its checkpoint is whole."""
+    return out.with_name(f"{out.name}.half")
+
+
 def require_affordable(ahead: dict[str, Any], minutes: float | None) -> None:
     """A run that would outlast its budget is not begun."""
     if minutes is not None and ahead["minutes"] > minutes:
