@@ -1,5 +1,6 @@
 """Trainings that go wrong for a planted reason are stopped by their rule; healthy ones are left alone."""
 
+import json
 import random
 from collections.abc import Mapping
 from pathlib import Path
@@ -123,6 +124,19 @@ def test_what_one_phase_says_is_not_taken_for_what_another_said(tmp_path: Path, 
         ended: list[Any] = [None, TrainerState(global_step=6), None]  # both phases as long as each other
         watch.on_epoch_end(*ended, model=load(tiny_model))
     assert len(said) == len(set(said)) == 8
+
+
+def test_prompts_with_calls_of_tools_are_asked_as_the_template_wants_them(tmp_path: Path) -> None:
+    strict = "{% if message.role == 'tool' and not message.tool_call_id %}{{ raise_exception('no call') }}{% endif %}"
+    calls = "{% for call in message.tool_calls or [] %}{{ call.function.name }}{% endfor %}"
+    template = tiny.TEMPLATE.replace("<|{{ message.role }}|>", strict + "<|{{ message.role }}|>" + calls)
+    call = {"role": "assistant", "content": '{"arguments":{"id":"17"},"name":"find_order","type":"tool_call"}'}
+    prompt = json.dumps([{"role": "user", "content": "Where?"}, call, {"role": "tool", "content": "sent"}])
+    Lake(tmp_path).append("dataset_rows", tiny.dataset_rows("pair", "development", [1], prompt=prompt), "batch")
+    coder = Coder(tiny.build(tmp_path / "model", template=template))
+    answers = Answers(read(tmp_path, "w", "d"), coder)
+    assert "find_order" in coder.tokenizer.decode(answers.prompts[0])
+    assert answers.chosen == [len(coder.tokenizer(f"Hello Ben, yes of course.{tiny.END}")["input_ids"])]
 
 
 @pytest.mark.slow
