@@ -15,9 +15,10 @@ from flywheel.process import Job, Result
 from flywheel.settings import Recipe
 
 
-def name(dataset: str, recipe: Recipe, start_fingerprint: str) -> str:
+def name(dataset: str, recipe: Recipe, start_fingerprint: str, *, replay: str = "") -> str:
     """A checkpoint's folder name: what it is made of, so that the same run asked for twice is one run."""
-    identity = json.dumps([dataset, recipe.model_dump(), start_fingerprint], sort_keys=True)
+    made_of = [dataset, recipe.model_dump(), start_fingerprint, *([replay] if replay else [])]
+    identity = json.dumps(made_of, sort_keys=True)
     return hashlib.sha256(identity.encode()).hexdigest()[:16]
 
 
