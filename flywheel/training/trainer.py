@@ -20,6 +20,7 @@ from flywheel.training.masks import Masks, Said, Unsayable
 from flywheel.training.rows import SAID, Row
 
 ON_GPU = torch.cuda.is_available()
+ENDS = ("chosen", "rejected")
 POINTS = 50  # of a phase's curve
 
 
@@ -47,6 +48,8 @@ class Coder:
     def unfit(self, row: Row, longest: int) -> str:
         """Why nothing can be learned from the row; empty where it can."""
         try:
+            for side in ENDS if "chosen" in row else ["completion"] if "label" in row else []:
+                self.masks.require_plain([*row["prompt"], *row[side]])
             return "longer than max_length of the recipe" if self.tokens(row) > longest else ""
         except Unsayable as error:
             return str(error)

@@ -134,6 +134,9 @@ def test_prompts_with_calls_of_tools_are_asked_as_the_template_wants_them(tmp_pa
     prompt = json.dumps([{"role": "user", "content": "Where?"}, call, {"role": "tool", "content": "sent"}])
     Lake(tmp_path).append("dataset_rows", tiny.dataset_rows("pair", "development", [1], prompt=prompt), "batch")
     coder = Coder(tiny.build(tmp_path / "model", template=template))
+    [row] = read(tmp_path, "w", "d").development_pairs
+    assert coder.unfit(row, 500) == "the chat template refuses it (no call)"  # TRL renders pairs as they were logged
+    assert coder.unfit({"prompt": row["prompt"], "completion": row["chosen"]}, 500) == ""
     answers = Answers(read(tmp_path, "w", "d"), coder)
     assert "find_order" in coder.tokenizer.decode(answers.prompts[0])
     assert answers.chosen == [len(coder.tokenizer(f"Hello Ben, yes of course.{tiny.END}")["input_ids"])]
