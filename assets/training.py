@@ -1,4 +1,4 @@
-"""Dataset -> checkpoint: SFT then DPO in a process of its own, on the `gpu` pool."""
+"""Dataset -> checkpoint, in a process of its own, on the `gpu` pool."""
 
 import json
 from collections.abc import Mapping, Sequence

@@ -9,8 +9,8 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -55,8 +55,16 @@ def result(folder: Path) -> Result:
 
 def run(stage: str, folder: Path, job: Mapping[str, Any]) -> Result:
     """Do the job here and now, its progress on stderr."""
-    subprocess.run(prepare(stage, folder, job), check=False, stdout=sys.stderr)
+    waited(prepare(stage, folder, job))
     return result(folder)
+
+
+def waited(command: Sequence[str]) -> None:
+    """Until it has ended. A Ctrl-C reaches it too, and it may have something to save: it is never killed for that."""
+    with subprocess.Popen(command, stdout=sys.stderr) as process:
+        while process.returncode is None:
+            with suppress(KeyboardInterrupt):
+                process.wait()
 
 
 # ---- the child's side -----------------------------------------------------------------------------------------------

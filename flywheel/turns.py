@@ -12,7 +12,7 @@ from typing import Any
 Message = dict[str, Any]
 
 PROBE = "flywheel_probe"
-CALL = {"type": "function", "function": {"name": PROBE, "arguments": {"of": "a"}}}
+CALL = {"type": "tool_call", "name": PROBE, "arguments": {"of": "a"}}
 
 
 def with_calls(messages: Sequence[Message]) -> list[Message]:
@@ -34,8 +34,11 @@ def with_calls(messages: Sequence[Message]) -> list[Message]:
 
 def knows_tools(tokenizer: Any) -> bool:
     """Whether the chat template says a call that it is given as a field; some drop it without a word."""
-    asked, answered = {"role": "user", "content": "a"}, {"role": "tool", "name": PROBE, "content": "b"}
-    told = [asked, {"role": "assistant", "content": "", "tool_calls": [CALL]}, answered]
+    told = with_calls([
+        {"role": "user", "content": "a"},
+        {"role": "assistant", "content": json.dumps(CALL)},
+        {"role": "tool", "content": "b"},
+    ])  # fmt: skip
     try:
         return PROBE in tokenizer.apply_chat_template(told[:2], tokenize=False) and bool(
             tokenizer.apply_chat_template(told, tokenize=False)

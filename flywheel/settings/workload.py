@@ -46,9 +46,9 @@ class Lora(Frozen):
 
 
 class Watching(Frozen):
-    """When a run is stopped because it goes wrong; a rule that is set to nothing is off."""
+    """When a run is stopped because it goes wrong; a rule is off where nothing reaches its number."""
 
-    displaced: Share | None = 0.1
+    displaced: Annotated[float, Field(gt=0)] | None = 0.1
     """Chosen answers lose this share of their log-probability at the phase's start while margins rise."""
     longer: Annotated[float, Field(gt=1)] | None = 1.2
     """Answers to development prompts grow to this many times their length at the start, or of what people chose."""

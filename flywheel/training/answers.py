@@ -25,9 +25,9 @@ class Answers:
     def __init__(self, rows: Rows, coder: Coder) -> None:
         self.tokenizer = coder.tokenizer
         asked = _first([*rows.development_pairs, *rows.development_demonstrations])
-        self.prompts = [self._tokens(row["prompt"], ask=True) for row in asked]
-        wholes = [self._tokens(row["prompt"] + _answer(row), ask=False) for row in asked]
-        self.chosen = [len(whole) - len(prompt) for whole, prompt in zip(wholes, self.prompts, strict=True)]
+        said = [coder.said(row, "chosen" if "chosen" in row else "completion") for row in asked]
+        self.prompts = [one.tokens[: one.learned.index(True)] for one in said]
+        self.chosen = [sum(one.learned) for one in said]
         self.enough = len(self.prompts) >= LEAST
 
     def lengths(self, model: Any) -> list[int]:
@@ -47,15 +47,8 @@ class Answers:
         mean = sum(now) / len(now)
         return {"answers": len(now), "answers/tokens": mean, "answers/growth": ratio, "answers/growth_low": low}
 
-    def _tokens(self, messages: list[dict[str, Any]], *, ask: bool) -> list[int]:
-        return self.tokenizer.apply_chat_template(messages, add_generation_prompt=ask)["input_ids"]
-
 
 def _first(rows: list[Row]) -> list[Row]:
     """One row of each prompt, as many as are asked."""
     by_prompt = {json.dumps(row["prompt"]): row for row in reversed(rows)}
     return list(reversed(by_prompt.values()))[:MOST]
-
-
-def _answer(row: Row) -> list[dict[str, Any]]:
-    return row["chosen"] if "chosen" in row else row["completion"]

@@ -38,7 +38,6 @@ def work(model: Any, phase: str, *, lora: bool) -> float:
     return passes * weights(model)
 
 
-@cache
 def weights(model: Any) -> int:
     """Of matrix products: all but the embeddings that are only looked up."""
     held = sum(weight.numel() for weight in model.parameters())

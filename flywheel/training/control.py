@@ -21,7 +21,7 @@ def controlled(rows: Rows, control: Control | None, seed: int) -> Rows:
     if control is None:
         return rows
     changed = _shuffled(rows, random.Random(seed)) if control == "shuffled" else _by_length(rows)
-    return rows._replace(**{name: some for name, some in changed.items() if name in rows._fields})
+    return rows._replace(**changed)
 
 
 def _shuffled(rows: Rows, draw: random.Random) -> dict[str, list[Row]]:
@@ -29,30 +29,23 @@ def _shuffled(rows: Rows, draw: random.Random) -> dict[str, list[Row]]:
     return {
         "demonstrations": [row | {"completion": order[at - 1]["completion"]} for at, row in enumerate(order)],
         "pairs": [_turned(row) if draw.random() < 0.5 else row for row in rows.pairs],
-        "labels": [row | {"label": draw.random() < 0.5} for row in _labels(rows)],
+        "labels": [row | {"label": draw.random() < 0.5} for row in rows.labels],
     }
 
 
 def _by_length(rows: Rows) -> dict[str, list[Row]]:
     """Demonstrations say nothing of length: they are left out."""
-    labels = _labels(rows)
-    middle = median([_length(row["completion"]) for row in labels]) if labels else 0
+    middle = median([_length(row["completion"]) for row in rows.labels]) if rows.labels else 0
     return {
         "demonstrations": [],
         "pairs": [row if _length(row["chosen"]) >= _length(row["rejected"]) else _turned(row) for row in rows.pairs],
-        "labels": [row | {"label": _length(row["completion"]) > middle} for row in labels],
+        "labels": [row | {"label": _length(row["completion"]) > middle} for row in rows.labels],
     }
 
 
 def _turned(row: Row) -> Row:
     """No longer what a person wrote."""
-    return (
-        row | {"chosen": row["rejected"], "rejected": row["chosen"]} | ({"written": False} if "written" in row else {})
-    )
-
-
-def _labels(rows: Rows) -> list[Row]:
-    return getattr(rows, "labels", [])
+    return row | {"chosen": row["rejected"], "rejected": row["chosen"], "written": False}
 
 
 def _length(messages: list[dict[str, str]]) -> int:

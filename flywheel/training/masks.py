@@ -56,6 +56,10 @@ class Masks:
                 why = error if template is None else why
         raise why
 
+    def require_plain(self, messages: Sequence[Message]) -> None:
+        """The template says them as they were logged, which is how TRL's own trainers render pairs and labels."""
+        self._rendered(list(messages), None)
+
     def _said(self, prompt: list[Message], completion: list[Message], template: str | None) -> Said:
         whole = self._rendered([*prompt, *completion], template)
         turns = [place for place, message in enumerate(completion) if message["role"] == "assistant"]

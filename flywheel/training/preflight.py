@@ -16,9 +16,10 @@ import torch
 from flywheel.errors import TrainingFailed
 from flywheel.process import Report
 from flywheel.settings import Recipe
+from flywheel.training.resuming import LEAST
 from flywheel.training.rows import Row
-from flywheel.training.trainer import Coder
-from flywheel.training.trial import ON_GPU, Planned, Tried, tried
+from flywheel.training.trainer import ON_GPU, Coder
+from flywheel.training.trial import Planned, Tried, tried
 
 SHOWN = 400
 """Tokens of the conversation that people see."""
@@ -63,14 +64,25 @@ def cost(planned: Planned, lengths: Sequence[int], *, tried_tokens: int, found: 
 
 
 def seen(batch: dict[str, Any], coder: Coder) -> list[tuple[str, bool]]:
-    """The shortest conversation of a batch, as the loss sees it; its end must be learned."""
-    row = int(batch["attention_mask"].sum(dim=1).argmin())
+    """The shortest conversation of a batch whose answer is to be said, as the loss sees it; its end must be learned."""
+    lengths = batch["attention_mask"].sum(dim=1).tolist()
+    row = min(_liked(batch), key=lambda place: lengths[place])
     there = batch["attention_mask"][row].bool()
     tokens = batch["input_ids"][row][there].tolist()
     learned = _learned(batch, row)[there].tolist()
     if any(learned):
         coder.require_stop({"said": [[token for token, by in zip(tokens, learned, strict=True) if by]]}, "said")
     return [(coder.tokenizer.decode([token]), by) for token, by in zip(tokens, learned, strict=True)]
+
+
+def _liked(batch: dict[str, Any]) -> list[int]:
+    """Neither rejected sides, the second half of pairs, nor answers that nobody liked, where there are others."""
+    every = list(range(len(batch["input_ids"])))
+    if "labels" in batch:
+        return every
+    if "label" in batch:
+        return [place for place in every if batch["label"][place]] or every
+    return every[: len(every) // 2]
 
 
 def _learned(batch: dict[str, Any], row: int) -> torch.Tensor:
@@ -91,19 +103,21 @@ def _chosen(planned: Planned, lengths: Sequence[int]) -> list[Row]:
 
 def _fitting(planned: Planned, rows: list[Row], start: Path, recipe: Recipe, coder: Coder) -> tuple[list[Row], Tried]:
     """As many of the longest rows as the memory holds; the training itself takes a step in as many parts."""
+    least = LEAST.get(planned.phase, 1)
     while True:
         try:
             return rows, tried(planned, rows, start, recipe, coder)
         except torch.OutOfMemoryError:
-            if len(rows) <= 2:
+            if len(rows) <= least:
                 raise TrainingFailed(
-                    f"the memory does not hold two of the longest rows of {planned.phase}",
+                    f"the memory does not hold the model and the longest rows of {planned.phase}, {least} at a time",
                     seen=f"{max(map(coder.tokens, rows))} tokens",
                     do="lower the recipe's max_length, or train with lora or a smaller model",
                 ) from None
         gc.collect()
         torch.cuda.empty_cache()
-        rows = sorted(rows, key=coder.tokens)[len(rows) // 2 :]
+        half = max(len(rows) // 2, least)
+        rows = sorted(rows, key=coder.tokens)[-half:]
 
 
 def _sides(row: Row) -> int:

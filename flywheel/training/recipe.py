@@ -15,9 +15,10 @@ from flywheel.process import Job, Result
 from flywheel.settings import Recipe
 
 
-def name(dataset: str, recipe: Recipe, start_fingerprint: str) -> str:
+def name(dataset: str, recipe: Recipe, start_fingerprint: str, *, replay: str = "") -> str:
     """A checkpoint's folder name: what it is made of, so that the same run asked for twice is one run."""
-    identity = json.dumps([dataset, recipe.model_dump(), start_fingerprint], sort_keys=True)
+    made_of = [dataset, recipe.model_dump(), start_fingerprint, *([replay] if replay else [])]
+    identity = json.dumps(made_of, sort_keys=True)
     return hashlib.sha256(identity.encode()).hexdigest()[:16]
 
 
@@ -56,6 +57,11 @@ def finished(out: Path) -> Result | None:
     if not told.exists():
         return None
     return {"checkpoint": str(out), "fingerprint": fingerprint(out), **json.loads(told.read_text())}
+
+
+def half(out: Path) -> Path:
+    """Where a run works until its checkpoint is whole."""
+    return out.with_name(f"{out.name}.half")
 
 
 def require_affordable(ahead: dict[str, Any], minutes: float | None) -> None:

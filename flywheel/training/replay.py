@@ -4,6 +4,7 @@ They come from a JSONL file with a list of `messages` a line, of which the last 
 and drawing belong here and need no torch.
 """
 
+import hashlib
 import json
 import random
 from pathlib import Path
@@ -18,11 +19,23 @@ def replayed(home: Path, recipe: Recipe, demonstrations: int) -> list[Row]:
     """As many that they are `replay_share` of all rows of SFT, or all there are; the same ones for the same seed."""
     if not (recipe.replay and demonstrations and recipe.replay_share):
         return []
-    path = Path(recipe.replay.replace("{home}", str(home)))
-    found = read(path)
+    found = read(_path(home, recipe))
     share = recipe.replay_share
     wished = len(found) if share == 1 else round(demonstrations * share / (1 - share))
     return random.Random(recipe.seed).sample(found, min(wished, len(found)))
+
+
+def digest(home: Path, recipe: Recipe) -> str:
+    """Of the file, so that other conversations are another training; nothing where there is none to read."""
+    path = _path(home, recipe)
+    if not (recipe.replay and path.is_file()):
+        return ""
+    with path.open("rb") as handle:
+        return hashlib.file_digest(handle, "sha256").hexdigest()
+
+
+def _path(home: Path, recipe: Recipe) -> Path:
+    return Path(recipe.replay.replace("{home}", str(home)))
 
 
 def read(path: Path) -> list[Row]:

@@ -26,8 +26,10 @@ if TYPE_CHECKING:
     from flywheel.training.offers import Offers
 
 Value = TypeVar("Value")
-STATE, OFFERS, SAVED, MEMORY = "run.json", "offers", "saved", "memory.json"
+STATE, OFFERS, SAVED, MEMORY, AHEAD = "run.json", "offers", "saved", "memory.json", "preflight.json"
 FIRST = os.environ.get("RANK", "0") == "0"  # of several processes under accelerate, the one that writes
+LEAST = {"kto": 2}
+"""Records at a time: KTO compares those of a batch; the others need one."""
 RANKS = int(os.environ.get("WORLD_SIZE", "1"))
 
 
@@ -43,6 +45,25 @@ class Resume:
         self.taken: Path | None = None
         self.parts: dict[str, int] = {}
         self.batch: tuple[str, int, int] | None = None
+
+    # ---- what was ahead ----------------------------------------------------------------------------------------------
+
+    def ahead(self) -> dict[str, Any] | None:
+        """What preflight told before the run was interrupted; nothing where no step of it was saved."""
+        path, saved = self.folder / AHEAD, any(self.saves.folder.glob("[0-9]*"))
+        return agreed(json.loads(path.read_text()) if FIRST and saved and path.exists() else None)
+
+    def remember(self, ahead: dict[str, Any]) -> None:
+        """For whoever takes the run up: it is not told, nor its cost judged by other seconds, a second time."""
+        if FIRST:
+            self._write(AHEAD, ahead)
+
+    def _write(self, name: str, content: dict[str, Any]) -> None:
+        """All of the file or nothing of it."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        half = self.folder / f"{name}.{os.getpid()}"
+        half.write_text(json.dumps(content))
+        half.replace(self.folder / name)
 
     # ---- taking up ---------------------------------------------------------------------------------------------------
 
@@ -66,7 +87,7 @@ class Resume:
         """The folder as it was when the newest checkpoint was written."""
         self.folder.mkdir(parents=True, exist_ok=True)
         for path in self.folder.iterdir():
-            if path.name not in (SAVED, MEMORY):
+            if path.name not in (SAVED, MEMORY, AHEAD):
                 shutil.rmtree(path) if path.is_dir() else path.unlink()
         newest = self.saves.latest()
         for offered in sorted((newest / OFFERS).glob("*")) if newest else []:
@@ -116,17 +137,14 @@ class Resume:
     def halve(self) -> None:
         """After a step that did not fit into memory; the next attempt takes smaller ones."""
         phase, size, _ = self.batch or ("", 1, 1)
-        least = 2 if phase == "kto" else 1  # KTO compares the rows of a batch
         smaller = next((size // cut for cut in range(2, size + 1) if size % cut == 0), 0)
-        if smaller < least:
+        if smaller < LEAST.get(phase, 1):
             raise TrainingFailed(
                 f"the GPU's memory does not hold the model and {size} record{'s' * (size > 1)} at a time",
                 do="lower the recipe's max_length, train with lora, take a smaller model, or free the GPU",
             )
         self.parts[phase] = self.parts.get(phase, 1) * size // smaller
-        half = self.folder / f"{MEMORY}.{os.getpid()}"
-        half.write_text(json.dumps(self.parts))
-        half.replace(self.folder / MEMORY)
+        self._write(MEMORY, self.parts)
         self.report(f"out of memory in {phase}: {smaller} records at a time instead of {size}, as many in a step")
         if RANKS > 1:
             raise Transient("out of memory on one of several GPUs", do="run it again: it goes on with smaller batches")

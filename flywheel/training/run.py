@@ -28,9 +28,9 @@ from flywheel.training.control import controlled
 from flywheel.training.course import Course, planned
 from flywheel.training.phases import require
 from flywheel.training.preflight import preflight
-from flywheel.training.recipe import finished, require_affordable
+from flywheel.training.recipe import finished, half, require_affordable
 from flywheel.training.replay import replayed
-from flywheel.training.resuming import FIRST, RANKS, Resume
+from flywheel.training.resuming import FIRST, RANKS, Resume, agreed
 from flywheel.training.rows import Rows, fitting, read
 from flywheel.training.saving import sync, synced
 from flywheel.training.tracking import tracked
@@ -54,7 +54,7 @@ def train(job: Job, report: Report) -> Result:
             with held(report, room=needed(Path(job["start"]), lora=recipe.lora is not None)):
                 _make(job, recipe, out, report)
         if FIRST:
-            shutil.rmtree(_half(out), ignore_errors=True)  # now, or left by a run that was killed just here
+            shutil.rmtree(half(out), ignore_errors=True)
     return finished(out) or {}
 
 
@@ -71,14 +71,16 @@ class Ready(NamedTuple):
 def _make(job: Job, recipe: Recipe, out: Path, report: Report) -> None:
     began, home, start = time.monotonic(), Path(job["home"]), Path(job["start"])
     ready = _ready(job, recipe, report)
-    ahead = preflight(ready.phases, start, recipe, coder=ready.coder, ranks=RANKS, report=report)
+    resume = Resume(half(out), out.name, minutes=recipe.save_minutes, report=report)
+    if (ahead := resume.ahead()) is None:
+        ahead = agreed(preflight(ready.phases, start, recipe, coder=ready.coder, ranks=RANKS, report=report))
     require_affordable(ahead, job.get("minutes"))
+    resume.remember(ahead)
     made_of = {**{name: job[name] for name in ("workload", "cycle", "dataset")}, "start": fingerprint(start)}
     params = {**made_of, **_flat(recipe.model_dump())}
     with tracked(
         job["mlflow"] if FIRST else None, home=home, checkpoint=out.name, params=params, report=report
     ) as track:
-        resume = Resume(_half(out), out.name, minutes=recipe.save_minutes, report=report)
         course = Course(start, recipe, ready.phases, ready.rows, ready.coder, report, track, resume)
         done = course.run()
     if FIRST:
@@ -137,11 +139,6 @@ def _quiet() -> None:
     datasets.disable_progress_bars()
     transformers.logging.disable_progress_bar()
     warnings.filterwarnings("ignore", category=FutureWarning, module="transformers")
-
-
-def _half(out: Path) -> Path:
-    """Where a run works until its checkpoint is whole."""
-    return out.with_name(f"{out.name}.half")
 
 
 def _flat(recipe: dict[str, Any], prefix: str = "") -> dict[str, Any]:

@@ -15,6 +15,7 @@ from flywheel.process import Job, Result
 from flywheel.settings import Recipe, Workload
 from flywheel.training.phases import Counts, too_few
 from flywheel.training.recipe import job, name
+from flywheel.training.replay import digest
 
 EMPTY = {"metrics": "{}", "history": "[]", "mlflow_run": None, "seconds": 0.0, "folder": None, "fingerprint": None}
 
@@ -54,7 +55,7 @@ def plan(
     done = _trained_before(lake, dataset, rules)
     start_fingerprint = done["start"] if done else fingerprint(start)
     row = {**made_of, "start": start_fingerprint, "reason": too_few(rules.recipe, _counts(dataset)), **EMPTY}
-    checkpoint = name(dataset["dataset"], rules.recipe, start_fingerprint)
+    checkpoint = _name(lake, dataset["dataset"], rules.recipe, start_fingerprint)
     folder = lake.home / "training" / workload / checkpoint
     if done or row["reason"]:
         return Training(done or row, folder, None)
@@ -75,7 +76,7 @@ def aside(
     if kind == "length" and recipe.phases:  # demonstrations say nothing of length
         left = tuple(phase for phase in recipe.phases if phase != "sft")
         recipe = recipe.model_copy(update={"phases": left or None})
-    checkpoint = f"{name(dataset['dataset'], recipe, fingerprint(start))}-{kind}"
+    checkpoint = f"{_name(lake, dataset['dataset'], recipe, fingerprint(start))}-{kind}"
     tracking = _tracking(lake, dataset, tracking_uri, kind=kind) if tracking_uri else None
     asked = _asked(
         lake, dataset, recipe, start=start, out=lake.home / ASIDE[kind] / workload / checkpoint, mlflow=tracking
@@ -141,9 +142,13 @@ def _trained_before(lake: Lake, dataset: dict[str, Any], rules: Workload) -> dic
     """The row of this cycle's checkpoint, if this dataset and recipe made it and it is still there."""
     same = (pl.col("workload") == dataset["workload"]) & (pl.col("cycle") == dataset["cycle"])
     for row in lake.read("checkpoints").filter(same, pl.col("dataset") == dataset["dataset"]).iter_rows(named=True):
-        if row["folder"] and Path(row["folder"]).name == name(row["dataset"], rules.recipe, row["start"]):
+        if row["folder"] and Path(row["folder"]).name == _name(lake, row["dataset"], rules.recipe, row["start"]):
             return row if Path(row["folder"]).exists() else None
     return None
+
+
+def _name(lake: Lake, dataset: str, recipe: Recipe, start: str) -> str:
+    return name(dataset, recipe, start, replay=digest(lake.home, recipe))
 
 
 def _counts(dataset: dict[str, Any]) -> Counts:

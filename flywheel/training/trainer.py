@@ -20,6 +20,7 @@ from flywheel.training.masks import Masks, Said, Unsayable
 from flywheel.training.rows import SAID, Row
 
 ON_GPU = torch.cuda.is_available()
+ENDS = ("chosen", "rejected")
 POINTS = 50  # of a phase's curve
 
 
@@ -47,19 +48,21 @@ class Coder:
     def unfit(self, row: Row, longest: int) -> str:
         """Why nothing can be learned from the row; empty where it can."""
         try:
+            for side in ENDS if "chosen" in row else ["completion"] if "label" in row else []:
+                self.masks.require_plain([*row["prompt"], *row[side]])
             return "longer than max_length of the recipe" if self.tokens(row) > longest else ""
         except Unsayable as error:
             return str(error)
 
     def require_stop(self, rows: Any, column: str) -> None:
-        """Every answer must teach the token that ends generation; otherwise the model never learns to stop."""
-        stop = self.tokenizer.eos_token_id
+        """Every answer must teach a token that ends generation; otherwise the model never learns to stop."""
+        ends = " or ".join(map(self.tokenizer.decode, sorted(self.masks.stops)))
         for trained in rows[column]:
-            if stop not in trained:
+            if self.masks.stops.isdisjoint(trained):
                 raise TrainingFailed(
                     "the chat template does not end an answer with the token that stops generation",
                     seen=self.tokenizer.decode([token for token in trained if token >= 0]),
-                    allowed=f"an answer that ends in {self.tokenizer.eos_token}",
+                    allowed=f"an answer that ends in {ends}",
                     do="add the token to the chat template of the base model, inside the assistant's turn",
                 )
 

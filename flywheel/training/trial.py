@@ -20,9 +20,7 @@ from flywheel.settings import Recipe, Step
 from flywheel.training.chip import memory_gb
 from flywheel.training.phases import Phase
 from flywheel.training.rows import Row
-from flywheel.training.trainer import Coder
-
-ON_GPU = torch.cuda.is_available()
+from flywheel.training.trainer import ON_GPU, Coder
 
 
 class Planned(NamedTuple):

@@ -105,7 +105,7 @@ class Watch(TrainerCallback):
             return
         now = self.answers.lengths(model)
         told = self.answers.told(now, known[0] if known else now)
-        self.track.log(told, state.global_step)
+        self.track.log({f"{self.phase}/{name}": value for name, value in told.items()}, state.global_step)
         self._note(state, told | ({} if known else {"answers/lengths": now}))
 
     def _pace(self, state: TrainerState, tokens: float | None, model: Any) -> dict[str, float]:

@@ -1,5 +1,6 @@
 """What a run tells before it begins: tokens and masks as the loss sees them, and a cost that can stop it."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,9 @@ from flywheel.lake import Lake
 from flywheel.process import Job
 from flywheel.settings import Recipe, Step
 from flywheel.training import recipe
-from flywheel.training.preflight import cost, preflight
+from flywheel.training.dpo import dpo
+from flywheel.training.kto import kto
+from flywheel.training.preflight import cost, preflight, seen
 from flywheel.training.rows import read
 from flywheel.training.run import train
 from flywheel.training.sft import sft
@@ -51,6 +54,28 @@ def test_only_the_answer_and_its_end_are_learned(told: dict[str, Any]) -> None:
     assert whole.startswith("<|user|>")
     assert learned.endswith(f", yes of course.{tiny.END}")
     assert whole.endswith(f"{tiny.END}<|assistant|>{learned}")
+
+
+def test_a_rejected_answer_is_never_shown_as_learned(tmp_path: Path, tiny_model: Path) -> None:
+    coder, step = Coder(tiny_model), RECIPE.dpo
+    Lake(tmp_path).append("dataset_rows", ROWS, "batch")
+    pairs = read(tmp_path, "w", "d").pairs[:4]
+    labels = [
+        {"prompt": row["prompt"], "completion": row[side], "weight": 1.0, "label": side == "chosen"}
+        for row in pairs
+        for side in ("chosen", "rejected")
+    ]
+    for planned in (Planned("dpo", dpo, pairs, step), Planned("kto", kto, labels, step)):
+        found = tried(planned, list(planned.rows), tiny_model, RECIPE, coder)
+        learned = "".join(text for text, by in seen(found.batch, coder) if by)
+        assert learned.endswith(f", yes of course.{tiny.END}")
+
+
+def test_whatever_ends_an_answer_of_this_model_may_end_what_is_learned(tmp_path: Path) -> None:
+    start = tiny.build(tmp_path / "model", template=tiny.TEMPLATE.replace(tiny.END, "<|system|>"))
+    (start / "generation_config.json").write_text(json.dumps({"eos_token_id": [1, 2]}))
+    told = train(asked(tmp_path, start, preflight=True), silent)["preflight"]
+    assert told["conversation"][-1] == ("<|system|>", True)
 
 
 def test_each_phase_has_its_cost(told: dict[str, Any]) -> None:
@@ -104,7 +129,7 @@ def test_rows_that_do_not_fit_are_tried_in_halves(tmp_path: Path, tiny_model: Pa
     assert sizes == [16, 8, 4]
     assert told["phases"][0]["rows"] == 40
     planned = [Planned("sft", lambda *_, **__: (_ for _ in ()).throw(torch.OutOfMemoryError), rows, RECIPE.sft)]
-    with pytest.raises(TrainingFailed, match="memory does not hold two of the longest rows of sft"):
+    with pytest.raises(TrainingFailed, match="memory does not hold the model and the longest rows of sft, 1 at a time"):
         preflight(planned, tiny_model, RECIPE, coder=Coder(tiny_model), ranks=1, report=silent)
 
 

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from flywheel.process import prepare, result
 from flywheel.settings import Recipe, Step
-from flywheel.training.recipe import finished, name
+from flywheel.training.recipe import finished, half, name
 
 RECIPE = Recipe()
 
@@ -32,6 +33,16 @@ def test_whatever_differs_names_another_checkpoint(other: str) -> None:
 def test_a_folder_that_training_did_not_finish_is_not_a_checkpoint(tmp_path: Path) -> None:
     (tmp_path / "model.safetensors").write_bytes(b"half")
     assert finished(tmp_path) is None
+
+
+def test_what_a_kill_at_the_very_end_left_is_cleared_away(tmp_path: Path) -> None:
+    out = tmp_path / "c"
+    for folder in (out, half(out) / "saved"):
+        folder.mkdir(parents=True)
+    (out / "training.json").write_text("{}")
+    subprocess.run(prepare("training", tmp_path / "job", {"out": str(out)}), check=True)
+    assert result(tmp_path / "job")["checkpoint"] == str(out)
+    assert not half(out).exists()
 
 
 def test_starting_a_run_or_the_gate_loads_no_torch() -> None:

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from flywheel.errors import BadInput
 from flywheel.settings import Recipe
-from flywheel.training.replay import read, replayed
+from flywheel.training.recipe import name
+from flywheel.training.replay import digest, read, replayed
 
 
 def line(number: int) -> dict[str, Any]:
@@ -75,3 +76,14 @@ def test_a_file_that_cannot_be_read_is_said(tmp_path: Path, content: bytes | Non
         (tmp_path / "old.jsonl").write_bytes(content)
     with pytest.raises(BadInput, match=r"replay file cannot be read; saw `.*old.jsonl"):
         read(tmp_path / "old.jsonl")
+
+
+def test_other_conversations_are_another_training(home: Path) -> None:
+    wanted = Recipe(replay="{home}/old.jsonl")
+    before = digest(home, wanted)
+    path = home / "old.jsonl"
+    content = path.read_text()
+    path.write_text(content + "\n")
+    assert len({before, digest(home, wanted), digest(home, Recipe())}) == 3
+    assert name("d", wanted, "f", replay=before) != name("d", wanted, "f", replay=digest(home, wanted))
+    path.write_text(content)

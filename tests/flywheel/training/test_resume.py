@@ -100,6 +100,8 @@ def test_asked_to_stop_it_saves_and_goes_on_from_there(
     ended = host.train(job)
     [(_, numbers)] = [told for told in ended.told["reports"] if told[0].startswith("taken up")]
     assert numbers["step"] > 0
+    assert not any("preflight" in message for message, _ in ended.told["reports"])  # it was told before
+    assert ended.told["result"]["preflight"]["phases"][0]["steps"] == 10
     assert left(ended, Path(job["out"])) == left(undisturbed, Path(whole["out"]))
 
 
@@ -118,19 +120,24 @@ def test_asked_to_stop_before_it_has_begun_it_ends_at_once(tmp_path: Path, tiny_
 # ---- memory ---------------------------------------------------------------------------------------------------------
 
 
+AHEAD = 2
+"""Steps of preflight."""
+
+
 def small(job: Job) -> None:
-    """In the child: a GPU that holds two rows of a batch in its fourth step, and more before that."""
+    """In the child: a GPU that holds two rows of a batch in its fourth step; more before that, and in preflight."""
     import torch
     from transformers import LlamaModel  # TRL gives the model above it a forward of its own
 
     forward, calls = LlamaModel.forward, iter(range(10_000))
 
     def held(self: Any, input_ids: Any = None, **more: Any) -> Any:
-        if self.training and torch.is_grad_enabled() and next(calls) > 3 and len(input_ids) > 2:
+        if self.training and torch.is_grad_enabled() and next(calls) >= AHEAD + 3 and len(input_ids) > 2:
             raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB")
         return forward(self, input_ids, **more)
 
-    LlamaModel.forward = held
+    stand_in: Any = held
+    LlamaModel.forward = stand_in
 
 
 def test_out_of_memory_it_takes_less_at_a_time_and_as_much_in_a_step(
@@ -152,14 +159,19 @@ def test_out_of_memory_it_takes_less_at_a_time_and_as_much_in_a_step(
 
 
 def full(job: Job) -> None:
-    """In the child: a GPU that holds nothing."""
+    """In the child: a GPU that holds nothing any more once preflight is over."""
     import torch
     from transformers import LlamaModel  # TRL gives the model above it a forward of its own
 
-    def held(self: Any, *_: Any, **__: Any) -> Any:
-        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB")
+    forward, calls = LlamaModel.forward, iter(range(10_000))
 
-    LlamaModel.forward = held
+    def held(self: Any, *some: Any, **more: Any) -> Any:
+        if next(calls) >= AHEAD:
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB")
+        return forward(self, *some, **more)
+
+    stand_in: Any = held
+    LlamaModel.forward = stand_in
 
 
 def test_a_model_that_does_not_fit_at_all_is_said(tmp_path: Path, tiny_model: Path, host: Zygote) -> None:

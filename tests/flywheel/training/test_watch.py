@@ -1,18 +1,27 @@
 """Trainings that go wrong for a planted reason are stopped by their rule; healthy ones are left alone."""
 
+import json
 import random
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 import pytest
+from transformers import TrainerState
 
 from flywheel.errors import TrainingFailed
 from flywheel.lake import Lake
 from flywheel.process import Result
 from flywheel.settings import Recipe, Step, Watching
 from flywheel.training import recipe
+from flywheel.training.answers import Answers
+from flywheel.training.development import Development
+from flywheel.training.rows import read
 from flywheel.training.run import train
+from flywheel.training.tracking import Track
+from flywheel.training.trainer import Coder, load
+from flywheel.training.watch import Watch
 from tests import tiny
 
 TAUGHT = tiny.dataset_rows("demonstration", "train", range(96))
@@ -97,6 +106,40 @@ def test_a_healthy_run_is_measured_and_left_alone(tmp_path: Path, taught: Path) 
     assert [len(point.get("answers/lengths", [])) for point in asked] == [16, 0, 0, 0]
     (early,) = [point for point in done["history"] if "early/accuracy" in point]
     assert (early["phase"], early["step"], early["early/pairs"]) == ("dpo", 2, 80)
+
+
+def test_what_one_phase_says_is_not_taken_for_what_another_said(tmp_path: Path, tiny_model: Path) -> None:
+    Lake(tmp_path).append("dataset_rows", DEVELOPMENT, "batch")
+    rows, coder, wanted, said = read(tmp_path, "w", "d"), Coder(tiny_model), Recipe(), []
+
+    class Kept(Track):
+        def log(self, metrics: Mapping[str, float], step: int) -> None:
+            said.extend((name, step) for name in metrics)
+
+    own: dict[str, Any] = {"history": [], "report": lambda message, **numbers: None, "track": Kept()}
+    own |= {"recipe": wanted, "answers": Answers(rows, coder)}
+    for phase in ("sft", "dpo"):
+        development = Development(("sft", "dpo"), rows, coder, wanted)
+        watch = Watch(phase, rows=16, epochs=1, development=development, **own)
+        ended: list[Any] = [None, TrainerState(global_step=6), None]  # both phases as long as each other
+        watch.on_epoch_end(*ended, model=load(tiny_model))
+    assert len(said) == len(set(said)) == 8
+
+
+def test_prompts_with_calls_of_tools_are_asked_as_the_template_wants_them(tmp_path: Path) -> None:
+    strict = "{% if message.role == 'tool' and not message.tool_call_id %}{{ raise_exception('no call') }}{% endif %}"
+    calls = "{% for call in message.tool_calls or [] %}{{ call.function.name }}{% endfor %}"
+    template = tiny.TEMPLATE.replace("<|{{ message.role }}|>", strict + "<|{{ message.role }}|>" + calls)
+    call = {"role": "assistant", "content": '{"arguments":{"id":"17"},"name":"find_order","type":"tool_call"}'}
+    prompt = json.dumps([{"role": "user", "content": "Where?"}, call, {"role": "tool", "content": "sent"}])
+    Lake(tmp_path).append("dataset_rows", tiny.dataset_rows("pair", "development", [1], prompt=prompt), "batch")
+    coder = Coder(tiny.build(tmp_path / "model", template=template))
+    [row] = read(tmp_path, "w", "d").development_pairs
+    assert coder.unfit(row, 500) == "the chat template refuses it (no call)"  # TRL renders pairs as they were logged
+    assert coder.unfit({"prompt": row["prompt"], "completion": row["chosen"]}, 500) == ""
+    answers = Answers(read(tmp_path, "w", "d"), coder)
+    assert "find_order" in coder.tokenizer.decode(answers.prompts[0])
+    assert answers.chosen == [len(coder.tokenizer(f"Hello Ben, yes of course.{tiny.END}")["input_ids"])]
 
 
 @pytest.mark.slow
