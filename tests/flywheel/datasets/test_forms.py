@@ -120,7 +120,11 @@ def test_an_item_of_signs_alone_stops_nothing() -> None:
     """Python's blanks are more than the one that stands between words."""
     asked = pl.Series([prompt(" ".join(text)) for text in TEXTS[:3]])
     signs = "!\x1c" * 12
-    assert contaminated(asked, items([signs, " ".join(TEXTS[0])]), FORMS).is_not_null().to_list() == [True, False, False]
+    assert contaminated(asked, items([signs, " ".join(TEXTS[0])]), FORMS).is_not_null().to_list() == [
+        True,
+        False,
+        False,
+    ]
     assert contaminated(pl.Series([prompt(signs)]), items([signs]), FORMS)[0] == "an eval item asks the same"
 
 
