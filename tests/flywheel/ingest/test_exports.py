@@ -12,7 +12,7 @@ from flywheel.ingest import trees
 from flywheel.ingest.reader import Reader, Rejected
 from flywheel.ingest.readers import FORMATS, reader_for
 from flywheel.ingest.trees import Node
-from flywheel.settings import Format, Source
+from flywheel.settings import Columns, Format, Source
 from tests.flywheel.capture.made import JSON
 from tests.flywheel.ingest.mutated import holds, mutated, sound
 
@@ -224,6 +224,14 @@ def test_what_is_of_another_type_is_a_reason(format: Format, record: dict[str, A
     found = read(format)(record)
     assert isinstance(found, Rejected)
     assert field in found.reason
+
+
+def test_a_source_that_maps_columns_is_a_table_though_another_format_has_columns_of_such_names() -> None:
+    row = {"conversation_a": "Who knows.", "conversation_b": "It was sent.", "winner": "2", "asked": "Where is it?"}
+    columns = Columns(prompt="asked", answers=("conversation_a", "conversation_b"), choices="winner")
+    found = reader_for(Source(name="export", path="*", workload="help", columns=columns))(row)
+    assert isinstance(found, list)
+    assert {each.text for each in found if isinstance(each, Response)} == {"Who knows.", "It was sent."}
 
 
 @pytest.mark.parametrize(("format", "record"), RECORDS)
