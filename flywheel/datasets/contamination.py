@@ -131,7 +131,7 @@ def _met(plain: pl.Series, index: _Index, least: int) -> pl.DataFrame:
 def _formal(plain: pl.Series, words: int, forms: Collection[str]) -> Iterator[bool]:
     """Of each gram of these texts, in their order, whether hardly a word of it stands outside the forms."""
     for text in plain:
-        marks = covered(said := text.split(), forms)
+        marks = covered(said := text.split(" "), forms)
         least = COVERED * min(words, len(said))
         yield from (sum(marks[start : start + words]) >= least for start in range(max(1, len(said) - words + 1)))
 
@@ -144,7 +144,7 @@ def _edited(plain: pl.Series, theirs: pl.Series, forms: Collection[str]) -> npt.
     edited[met.filter(holds)["text"].to_numpy()] = True
     rest = met.filter(~pl.Series(edited[met["text"].to_numpy()]))
     pairs = zip(plain.gather(rest["text"]), theirs.gather(rest["item"]), strict=True)
-    close = np.array([_few_changes(one.split(), two.split(), forms) for one, two in pairs], dtype=bool)
+    close = np.array([_few_changes(one.split(" "), two.split(" "), forms) for one, two in pairs], dtype=bool)
     edited[rest["text"].to_numpy()[close]] = True
     return edited
 

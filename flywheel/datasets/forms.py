@@ -39,7 +39,7 @@ def common(talks: pl.DataFrame) -> list[str]:
 def _spelled(plain: pl.Series, many: pl.DataFrame) -> list[str]:
     """The runs as text, read where they stand."""
     said = plain.gather(many["talk"].unique().sort())
-    spelled = [run for text in said for run in _runs(text.split())]
+    spelled = [run for text in said for run in _runs(text.split(" "))]
     known = np.isin(grams(said, WORDS).hashes, many["run"].to_numpy())
     return sorted({run for run, common in zip(spelled, known, strict=True) if common})
 

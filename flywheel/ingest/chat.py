@@ -29,7 +29,7 @@ def message(written: Any, field: str) -> Message:
             said = content(written.get("content"), field)
         case _:
             raise ValueError(f"field {field}: a message without its role; saw `{short(written)}`")
-    called = [_call(each, field) for each in [*(written.get("tool_calls") or []), written.get("function_call")] if each]
+    called = [_call(each, field) for each in [*_listed(written, field), written.get("function_call")] if each]
     return Message(role=ROLES.get(role, role), content="\n".join([said, *called] if said else called))
 
 
@@ -98,6 +98,13 @@ def _part(part: Any, field: str) -> str:
         case {"type": str(kind)}:
             return canonical({"type": kind})
     raise ValueError(f"field {field}.content: a part that is neither text nor has a type; saw `{short(part)}`")
+
+
+def _listed(written: dict[str, Any], field: str) -> list[Any]:
+    found = written.get("tool_calls") or []
+    if not isinstance(found, list):
+        raise ValueError(f"field {field}.tool_calls: no list; saw `{short(found)}`")
+    return found
 
 
 def _call(written: Any, field: str) -> str:

@@ -45,7 +45,7 @@ def ingest(
             told.add(*left(lake.home))
             commit(lake)
         time = next_time(lake, now)
-        unread = harvest(lake.home, sources, progress)
+        unread = harvest(lake.home, sources, progress, now=now)
         found = find(lake.home, sources)
         progress("ingest: reading", files=len(found), bytes=sum(map(_size, found)))
         parts = _side_by_side(pool, partial(read, now=now, salt=salt), chunks(found, places(lake), unread))

@@ -86,8 +86,7 @@ class Trace:
             untold = span.asked is None and isinstance(calls.opened(span.input), dict | None)
             around = next((above for above in self._way(span)[1:] if above.asked), None) if untold else None
             if around is not None:
-                if around.id not in inside:
-                    inside[around.id] = list(self._inside(around, answers))
+                inside = inside or self._inside(answers)
                 since = [said for known, said in inside[around.id] if known <= span.start]
                 told = [*(around.asked or []), *since]
                 size += sum(len(each.content) + TURN for each in told)
@@ -97,14 +96,19 @@ class Trace:
             made.append(span)
         return made
 
-    def _inside(self, around: Span, answers: list[Span]) -> Iterator[tuple[str, Message]]:
-        """What was answered and returned inside a span, each with the moment from which a later turn knows of it."""
-        kept = {each.id for each in answers}
+    def _inside(self, answers: list[Span]) -> dict[str, list[tuple[str, Message]]]:
+        """What was answered and returned inside each span, with the moment from which a later turn knows of it."""
+        kept, inside = {each.id for each in answers}, dict[str, list[tuple[str, Message]]]()
         for each in self.spans.values():
-            if each.id in kept and around in self._way(each):
-                yield _after(each.start), Message(role="assistant", content=each.text)
-            elif each.kind == "tool" and around in self._way(each):
-                yield each.end, Message(role="tool", content=returned(each))
+            if each.id in kept:
+                told = _after(each.start), Message(role="assistant", content=each.text)
+            elif each.kind == "tool":
+                told = each.end, Message(role="tool", content=returned(each))
+            else:
+                continue
+            for above in self._way(each):
+                inside.setdefault(above.id, []).append(told)
+        return inside
 
     def _way(self, span: Span) -> list[Span]:
         """From a span up to the root, the span first."""

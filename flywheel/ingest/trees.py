@@ -12,7 +12,7 @@ from typing import Any
 from flywheel.capture.events import Message, Response
 
 LONGEST = 64_000_000
-"""Characters in all prompts of one conversation: each repeats what came before it."""
+"""Characters and turns in all prompts of one conversation: each repeats what came before it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,9 +34,9 @@ def responses(nodes: Mapping[str, Node], conversation: str, common: Mapping[str,
             continue
         path = _path(nodes, node.parent)
         said = [Message(role=nodes[each].role, content=nodes[each].text) for each in path if nodes[each].text]
-        size += sum(len(each.content) for each in said)
+        size += len(path) + sum(len(each.content) for each in said)
         if size > LONGEST:
-            raise ValueError(f"its prompts together hold more than {LONGEST} characters")
+            raise ValueError(f"its prompts together hold more than {LONGEST} characters and turns")
         asked = next((each for each in reversed(path) if nodes[each].role == "user"), conversation)
         yield Response(
             **common,

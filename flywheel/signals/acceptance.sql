@@ -17,6 +17,7 @@ complained AS (
     SELECT events.workload, events.answer, list(key ORDER BY time, key) AS keys
     FROM events JOIN used ON used.workload = events.workload AND used.answer = events.answer AND time >= since, rules
     WHERE kind = 'outcome' AND value > 0 AND list_contains(complaint, name)
+        AND component IS DISTINCT FROM 'evaluator'
     GROUP BY ALL
 ),
 nexts AS (

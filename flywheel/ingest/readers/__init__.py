@@ -41,15 +41,17 @@ def reader_for(source: Source) -> Reader:
     """The reader of a source's format; where it names none, each record is read by the first that recognises it.
 
     No record decides for another, so that their order does not matter. A source that maps columns is a table whatever
-    they are called. What nobody recognises is read as native, whose reasons say what a line should look like.
+    they are called, beside events of the native log. What nobody recognises is else read as native, whose reasons say
+    what a line should look like.
     """
     readers = {name: each.reader(source) for name, each in FORMATS.items()}
     if source.format != "auto":
         return readers[source.format]
-    unknown = readers["table" if source.columns != Columns() else "native"]
+    mapped = source.columns != Columns()
+    asked, unknown = ["native"] if mapped else list(FORMATS), readers["table" if mapped else "native"]
 
     def auto(value: Any) -> list[Event] | Rejected:
-        known = (readers[name] for name, each in FORMATS.items() if each.recognises(value))
+        known = (readers[name] for name in asked if FORMATS[name].recognises(value))
         return next(known, unknown)(value)
 
     return auto

@@ -20,7 +20,8 @@ def reader(source: Source) -> Reader:
     workload = source.workload or source.name
 
     def events(value: dict[str, Any]) -> Iterator[Event]:
-        return _conversation(value, workload) if "mapping" in value else iter([_thumb(value, workload)])
+        talk = isinstance(value.get("mapping"), dict)
+        return _conversation(value, workload) if talk else iter([_thumb(value, workload)])
 
     return reading(recognises, events, "a conversation or a feedback of ChatGPT's export")
 

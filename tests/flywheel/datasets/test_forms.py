@@ -116,6 +116,18 @@ def test_planted_copies_of_filled_forms_are_found_and_honest_ones_stay() -> None
     assert why.head(2000).is_not_null().sum() <= 0.001 * 2000
 
 
+def test_an_item_of_signs_alone_stops_nothing() -> None:
+    """Python's blanks are more than the one that stands between words."""
+    asked = pl.Series([prompt(" ".join(text)) for text in TEXTS[:3]])
+    signs = "!\x1c" * 12
+    assert contaminated(asked, items([signs, " ".join(TEXTS[0])]), FORMS).is_not_null().to_list() == [
+        True,
+        False,
+        False,
+    ]
+    assert contaminated(pl.Series([prompt(signs)]), items([signs]), FORMS)[0] == "an eval item asks the same"
+
+
 def test_few_records_of_a_form_are_not_taken_for_its_items() -> None:
     """Among few of them nothing says what is common; what was frozen does."""
     asked = pl.Series([prompt(" ".join(text)) for text in TEXTS[:8]])

@@ -8,9 +8,11 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from flywheel.capture.events import Event, Message, Rated, Response
+from flywheel.ingest import trees
 from flywheel.ingest.reader import Reader, Rejected
 from flywheel.ingest.readers import FORMATS, reader_for
-from flywheel.settings import Format, Source
+from flywheel.ingest.trees import Node
+from flywheel.settings import Columns, Format, Source
 from tests.flywheel.capture.made import JSON
 from tests.flywheel.ingest.mutated import holds, mutated, sound
 
@@ -210,6 +212,28 @@ def test_a_mangled_record_is_events_or_a_reason(format: Format, record: dict[str
     assert holds(read(format), value)
 
 
+@pytest.mark.parametrize(
+    ("format", "record", "field"),
+    [
+        ("nvidia", {**NVIDIA, "request": {"messages": [{"role": "user", "content": "So?", "tool_calls": 5}]}}, "calls"),
+        ("openai", {**STORED, "messages": [{"role": "user", "content": "So?", "tool_calls": True}]}, "tool_calls"),
+        ("chatgpt", {"conversation_id": "c", "rating": "thumbs_up", "mapping": []}, "message_id"),
+    ],
+)
+def test_what_is_of_another_type_is_a_reason(format: Format, record: dict[str, Any], field: str) -> None:
+    found = read(format)(record)
+    assert isinstance(found, Rejected)
+    assert field in found.reason
+
+
+def test_a_source_that_maps_columns_is_a_table_though_another_format_has_columns_of_such_names() -> None:
+    row = {"conversation_a": "Who knows.", "conversation_b": "It was sent.", "winner": "2", "asked": "Where is it?"}
+    columns = Columns(prompt="asked", answers=("conversation_a", "conversation_b"), choices="winner")
+    found = reader_for(Source(name="export", path="*", workload="help", columns=columns))(row)
+    assert isinstance(found, list)
+    assert {each.text for each in found if isinstance(each, Response)} == {"Who knows.", "It was sent."}
+
+
 @pytest.mark.parametrize(("format", "record"), RECORDS)
 def test_the_order_of_fields_says_nothing(format: Format, record: dict[str, Any]) -> None:
     assert events(format, dict(reversed(record.items()))) == events(format, record)
@@ -318,6 +342,16 @@ def test_what_came_before_an_answer_in_its_turn_is_part_of_its_prompt() -> None:
 
 def test_a_thumb_finds_its_answer() -> None:
     assert [(rated.answer, rated.value) for rated in ratings("chatgpt", THUMB)] == [("talk:a3", 1)]
+
+
+def test_many_answers_below_a_long_way_of_nothing_are_too_much(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What says nothing costs nothing to write and much to walk: 10 MB of it would take hours."""
+    monkeypatch.setattr(trees, "LONGEST", 10_000)
+    way = {"0": Node(parent=None, role="user", text="So?", at="2025-01-01T00:00:00Z")}
+    way |= {str(each): Node(parent=str(each - 1), role="user", text="", at="") for each in range(1, 200)}
+    leaf = Node(parent="199", role="assistant", text="Yes.", at="2025-01-01T00:00:00Z")
+    with pytest.raises(ValueError, match="together hold more than"):
+        list(trees.responses(way | {f"a{each}": leaf for each in range(50)}, "c", {"workload": "help"}))
 
 
 def test_messages_that_go_in_a_circle_are_rejected() -> None:

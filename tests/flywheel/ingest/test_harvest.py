@@ -3,10 +3,11 @@
 import os
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -132,6 +133,26 @@ def test_a_harvest_that_lost_its_memory_repeats_itself_and_nothing_is_counted_tw
     assert first.stat().st_mode & 0o077 == 0
     with pytest.raises(BadInput, match="nothing-here"):
         take(home, source(uri).model_copy(update={"experiments": ("nothing-here",)}))
+
+
+@pytest.mark.slow
+def test_a_trace_whose_spans_are_not_there_or_whose_clock_is_wrong_hides_no_other(tmp_path: Path) -> None:
+    file, home = tmp_path / "mlflow.db", tmp_path / "home"
+    uri = f"sqlite:///{file}"
+    product(uri, "Where is order 17?", cwd=tmp_path)
+    product(uri, "And order 18?", cwd=tmp_path)
+    with closing(sqlite3.connect(file)) as store, store:
+        [[first], [second]] = store.execute("SELECT request_id FROM trace_info ORDER BY timestamp_ms")
+        store.execute("UPDATE spans SET trace_id = 'aside' WHERE trace_id = ?", [first])
+        store.execute("UPDATE trace_info SET timestamp_ms = timestamp_ms * 2 WHERE request_id = ?", [second])
+    assert take(home, source(uri)).by_type == {"response": 1}
+    product(uri, "", "thumb", cwd=tmp_path)  # of the second, which is the latest by its clock
+    product(uri, "And order 19?", cwd=tmp_path)
+    assert take(home, source(uri)).by_type == {"rated": 1, "response": 1}
+    with closing(sqlite3.connect(file)) as store, store:
+        store.execute("UPDATE spans SET trace_id = ? WHERE trace_id = 'aside'", [first])
+    assert take(home, source(uri)).by_type == {"response": 1}
+    assert take(home, source(uri)).records == 0
 
 
 @pytest.mark.parametrize("there", ["http://user:secret@127.0.0.1:9", "sqlite:////nowhere/mlflow.db"])

@@ -220,6 +220,20 @@ def test_a_program_s_score_is_no_opinion(tmp_path: Path) -> None:
     assert ("a", "rating") not in found(tmp_path, [answer("a"), rated("a", 1, 1, component="evaluator")])
 
 
+@pytest.mark.parametrize(("component", "value"), [(None, -1), ("evaluator", 1)])
+def test_only_people_s_complaints_revoke_an_acceptance(component: str | None, value: float, tmp_path: Path) -> None:
+    told: dict[str, Any] = {
+        "workload": "drafts",
+        "answer": "a",
+        "name": "complaint",
+        "value": 0.1,
+        "component": component,
+    }
+    events = [answer("a"), accepted("a", 1), Outcome(id="o", at=at(2), **told), answer("end", 7 * DAY)]
+    acceptance = derived(tmp_path, events).read("signals").filter(kind="acceptance")
+    assert acceptance["value"].to_list() == [value]
+
+
 # ---- abandonment ----------------------------------------------------------------------------------------------------
 
 
