@@ -48,6 +48,8 @@ def light_wheel(folder: Path, *changes: tuple[str, str]) -> Wheel:
         assert count == 1, f"flywheel.toml holds nothing like {pattern}"
     # Small on purpose, so that it turns in a minute: what the gate can tell of so few users is not what is tested.
     written = written.replace("max_new_tokens = 48", "max_new_tokens = 48\nmin_users = 15")
+    # And a model that learned to answer for half a minute rambles: how long it talks is not what is tested either.
+    written = written.replace("max_length = 256", "max_length = 256\nwatching = { longer = 9.0 }")
     playground = "\n".join(
         f"{key} = {json.dumps(value)}" for key, value in LIGHT.items() if not isinstance(value, dict)
     )

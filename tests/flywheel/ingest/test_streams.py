@@ -25,7 +25,7 @@ def zstd(data: bytes) -> bytes:
     return sink.getvalue().to_pybytes()
 
 
-PACK = {"gz": lambda data: gzip.compress(data, 1), "zst": zstd}
+PACK = {"gz": lambda data: gzip.compress(data, 1, mtime=0), "zst": zstd}
 
 
 def drained(path: Path, size: int = 100_000) -> tuple[bytes, str]:
@@ -70,8 +70,8 @@ def test_a_read_is_short_only_at_the_end(tmp_path: Path, form: str) -> None:
         ("a.jsonl", b"{}", "plain"),
         ("a.jsonl.gz", b'{"a":1}\n', "plain"),
         ("a.jsonl.zst", b'{"a":1}\n', "plain"),
-        ("a.jsonl", gzip.compress(b"{}"), "gzip"),
-        ("a.zst", gzip.compress(b"{}"), "gzip"),
+        ("a.jsonl", gzip.compress(b"{}", mtime=0), "gzip"),
+        ("a.zst", gzip.compress(b"{}", mtime=0), "gzip"),
         ("a.jsonl", zstd(b"{}"), "zstd"),
         ("a.gz", zstd(b"{}"), "zstd"),
         ("a.zst", NOTES + zstd(b"{}"), "zstd"),
@@ -107,7 +107,7 @@ def test_a_cut_is_seen_at_every_place_and_what_came_before_is_good(tmp_path: Pat
 
 
 def test_all_that_can_be_decompressed_before_a_cut_is_given(tmp_path: Path) -> None:
-    packed = gzip.compress(LINES)
+    packed = gzip.compress(LINES, mtime=0)
     for place in (len(packed) // 3, len(packed) - 8, len(packed) - 1):
         expected = zlib.decompressobj(wbits=31).decompress(packed[:place])
         assert drained(written(tmp_path, "a.gz", packed[:place]))[0] == expected
@@ -130,12 +130,12 @@ def test_something_behind_the_end_is_seen_and_all_before_it_is_good(tmp_path: Pa
 
 
 def test_padding_and_notes_are_no_garbage(tmp_path: Path) -> None:
-    assert drained(written(tmp_path, "a.gz", gzip.compress(LINES) + bytes(600_000))) == (LINES, "")
+    assert drained(written(tmp_path, "a.gz", gzip.compress(LINES, mtime=0) + bytes(600_000))) == (LINES, "")
     assert drained(written(tmp_path, "a.zst", NOTES + zstd(LINES) + NOTES)) == (LINES, "")
 
 
 def test_every_damaged_byte_of_a_gzip_is_seen(tmp_path: Path) -> None:
-    packed = bytearray(gzip.compress(LINES[:5_000]))
+    packed = bytearray(gzip.compress(LINES[:5_000], mtime=0))
     for place in (2, *range(10, len(packed), 7), *range(len(packed) - 8, len(packed))):
         packed[place] ^= 0x10
         assert drained(written(tmp_path, "a.gz", bytes(packed)))[1], place
@@ -143,7 +143,7 @@ def test_every_damaged_byte_of_a_gzip_is_seen(tmp_path: Path) -> None:
 
 
 def test_what_comes_before_damage_is_good(tmp_path: Path) -> None:
-    packed = bytearray(gzip.compress(LINES[:200_000], 0))  # stored, so that each byte has its place
+    packed = bytearray(gzip.compress(LINES[:200_000], 0, mtime=0))  # stored, so that each byte has its place
     packed[65_550:65_560] = b"\xff" * 10  # the header of the second stored block
     good, reason = drained(written(tmp_path, "a.gz", bytes(packed)))
     assert "damaged" in reason
@@ -167,7 +167,7 @@ def test_what_compresses_well_is_no_bomb(tmp_path: Path, form: str) -> None:
 
 
 def test_the_reason_comes_again_when_read_again(tmp_path: Path) -> None:
-    with opened(written(tmp_path, "a.gz", gzip.compress(b"abc")[:-1])) as stream:
+    with opened(written(tmp_path, "a.gz", gzip.compress(b"abc", mtime=0)[:-1])) as stream:
         assert stream.read(10) == b"abc"
         for _ in range(2):
             with pytest.raises(Broken, match="truncated"):
