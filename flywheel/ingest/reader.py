@@ -5,6 +5,7 @@ which bytes are a record belongs in `chunks`, whether they are sound JSON in `st
 `rows`. A new format is one file in `readers/`.
 """
 
+import hashlib
 import json
 import re
 from collections.abc import Callable, Iterable, Mapping
@@ -67,6 +68,11 @@ def uuid_moment(written: str) -> str:
 def canonical(value: Any) -> str:
     """The one compact JSON text of a value, its keys sorted."""
     return msgspec.json.encode(value, order="sorted").decode()
+
+
+def hashed(value: Any) -> str:
+    """The id of what has none: equal values have equal ids."""
+    return hashlib.sha256(canonical(value).encode()).hexdigest()[:32]
 
 
 def tool_call(name: Any, arguments: Any) -> str:

@@ -6,14 +6,13 @@ answer. A published battle (`conversation_a`, `conversation_b`, `winner`) holds 
 complaint, so it counts as a thumb down.
 """
 
-import hashlib
 from collections.abc import Iterator
 from typing import Any
 
 from flywheel.capture.events import Event, Message, Rated, Response
 from flywheel.ingest import chat
 from flywheel.ingest.cells import ROLES
-from flywheel.ingest.reader import Reader, canonical, reading, short
+from flywheel.ingest.reader import Reader, hashed, reading, short
 from flywheel.settings import Source
 
 ONE = {"upvote": 1.0, "downvote": -1.0, "flag": -1.0}
@@ -60,7 +59,7 @@ def _logged(value: dict[str, Any], workload: str) -> Iterator[Event]:
 def _battle(value: dict[str, Any], workload: str) -> Iterator[Event]:
     if value["winner"] not in list(WINNERS):
         raise ValueError(f"field winner: one of {', '.join(WINNERS)}; saw `{short(value['winner'])}`")
-    name = chat.name(value.get("question_id"), "question_id") or _hash(value)
+    name = chat.name(value.get("question_id"), "question_id") or hashed(value)
     common: dict[str, Any] = {"workload": workload, "user": chat.name(value.get("judge"), "judge")}
     common["at"] = chat.moment(value.get("tstamp"), "tstamp")
     for side, opinion in zip("ab", WINNERS[value["winner"]], strict=True):
@@ -106,7 +105,7 @@ def _response(said: list[Message], conversation: str, model: Any, common: dict[s
         **common,
         id=_id(conversation, said),
         conversation=conversation,
-        parent=_hash([[each.role, each.content] for each in asked]),
+        parent=hashed([[each.role, each.content] for each in asked]),
         prompt=asked,
         text=answer.content,
         model=chat.name(model, "model") or "unknown",
@@ -118,8 +117,4 @@ def _vote(answer: str, opinion: float, common: dict[str, Any]) -> Rated:
 
 
 def _id(conversation: str, said: list[Message]) -> str:
-    return f"{conversation}:{_hash([[each.role, each.content] for each in said])[:12]}"
-
-
-def _hash(value: Any) -> str:
-    return hashlib.sha256(canonical(value).encode()).hexdigest()[:32]
+    return f"{conversation}:{hashed([[each.role, each.content] for each in said])[:12]}"

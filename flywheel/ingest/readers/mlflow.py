@@ -7,7 +7,6 @@ what those expected is no edit. How traces come out of a server belongs in `harv
 """
 
 import base64
-import hashlib
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import replace
@@ -16,7 +15,7 @@ from typing import Any
 from flywheel.capture.events import Edited, Event
 from flywheel.ingest import calls, chat
 from flywheel.ingest.opinions import EVALUATOR, opinions
-from flywheel.ingest.reader import Reader, canonical, reading, short
+from flywheel.ingest.reader import Reader, hashed, reading, short
 from flywheel.ingest.spans import Span, kind_of
 from flywheel.ingest.traces import Trace
 from flywheel.settings import Source
@@ -133,7 +132,7 @@ def _assessed(said: dict[str, Any], trace: Trace, trace_name: str | None, common
     answer = trace.about(span_id(named) if isinstance(named, str) and named else None)
     about: dict[str, Any] = {
         **common,
-        "id": chat.name(said.get("assessment_id"), "assessment_id") or _hash(said),
+        "id": chat.name(said.get("assessment_id"), "assessment_id") or hashed(said),
         "at": chat.moment(said.get("last_update_time") or said.get("create_time"), "last_update_time"),
         "user": (chat.name(by.get("source_id"), "source_id") if person else None)
         or (common["user"] if person else None),
@@ -146,7 +145,3 @@ def _assessed(said: dict[str, Any], trace: Trace, trace_name: str | None, common
             yield from opinions(feedback["value"], name=name, comment=said.get("rationale"), common=about)
         case {"expectation": {"value": str(text)}} if person and name in EXPECTED and text:
             yield Edited(**about, text=text)
-
-
-def _hash(said: dict[str, Any]) -> str:
-    return hashlib.sha256(canonical(said).encode()).hexdigest()[:32]

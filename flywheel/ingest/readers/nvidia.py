@@ -6,14 +6,13 @@ They name no person, no conversation and no feedback: each record is a response 
 application of the blueprint's customer, so it is the tenant.
 """
 
-import hashlib
 from collections.abc import Iterator
 from functools import partial
 from typing import Any
 
 from flywheel.capture.events import Response
 from flywheel.ingest import chat
-from flywheel.ingest.reader import Reader, canonical, reading, short
+from flywheel.ingest.reader import Reader, hashed, reading, short
 from flywheel.settings import Source
 
 MARKS = {"workload_id", "client_id", "request", "response"}
@@ -38,21 +37,17 @@ def _responses(value: dict[str, Any], workload: str) -> Iterator[Response]:
     usage = response["usage"] if isinstance(response.get("usage"), dict) else {}
     written, job = value.get("timestamp", response.get("created")), chat.name(value["workload_id"], "workload_id")
     client = chat.name(value["client_id"], "client_id")
-    identity = chat.name(response.get("id"), "response.id") or _hash(value)
+    identity = chat.name(response.get("id"), "response.id") or hashed(value)
     for place, answer in enumerate(said):
         yield Response(
             id=identity if len(said) == 1 else f"{identity}:{place}",
             at=chat.moment(written, "timestamp"),
             workload=workload or job or "unknown",
             tenant=client,
-            parent=_hash([client, job, [[each.role, each.content] for each in asked]]),
+            parent=hashed([client, job, [[each.role, each.content] for each in asked]]),
             prompt=asked,
             text=answer.content,
             model=chat.name(response.get("model") or request.get("model"), "model") or "unknown",
             tokens_in=chat.number(usage.get("prompt_tokens")),
             tokens_out=chat.number(usage.get("completion_tokens")) if len(said) == 1 else None,
         )
-
-
-def _hash(value: Any) -> str:
-    return hashlib.sha256(canonical(value).encode()).hexdigest()[:32]

@@ -5,13 +5,12 @@ its messages under `messages`, as `GET /v1/chat/completions/{id}/messages` retur
 record of a preference file (`input`, `preferred_output`, `non_preferred_output`) is two answers and an opinion on each.
 """
 
-import hashlib
 from collections.abc import Iterator
 from typing import Any
 
 from flywheel.capture.events import Event, Rated, Response
 from flywheel.ingest import chat
-from flywheel.ingest.reader import Reader, canonical, reading
+from flywheel.ingest.reader import Reader, hashed, reading
 from flywheel.settings import Source
 
 PREFERENCE = {"input", "preferred_output", "non_preferred_output"}
@@ -43,7 +42,7 @@ def _completion(value: dict[str, Any], workload: str) -> Iterator[Event]:
     prompt, said = chat.messages(asked, "messages"), chat.answers(value, "")
     usage = value["usage"] if isinstance(value.get("usage"), dict) else {}
     tags = value["metadata"] if isinstance(value.get("metadata"), dict) else {}
-    identity = chat.name(value.get("id"), "id") or _hash(value)
+    identity = chat.name(value.get("id"), "id") or hashed(value)
     for place, answer in enumerate(said):
         yield Response(
             id=identity if len(said) == 1 else f"{identity}:{place}",
@@ -51,7 +50,7 @@ def _completion(value: dict[str, Any], workload: str) -> Iterator[Event]:
             workload=workload,
             user=chat.name(value.get("input_user"), "input_user"),
             tags={name: tag for name, tag in tags.items() if isinstance(tag, str)},
-            parent=_hash([[each.role, each.content] for each in prompt]),
+            parent=hashed([[each.role, each.content] for each in prompt]),
             prompt=prompt,
             text=answer.content,
             model=chat.name(value.get("model"), "model") or "unknown",
@@ -65,17 +64,13 @@ def _preference(value: dict[str, Any], workload: str) -> Iterator[Event]:
     """It names no time, so its events carry the first one there is."""
     given = value["input"]
     prompt = chat.messages(given.get("messages") if isinstance(given, dict) else given, "input.messages")
-    identity, at = _hash(value), chat.moment(0, "created")
+    identity, at = hashed(value), chat.moment(0, "created")
     for side, opinion in SIDES.items():
         turns = chat.messages(value[side], side)
         if not turns:
             raise ValueError(f"field {side}: empty")
         common: dict[str, Any] = {"at": at, "workload": workload}
         answer, text = f"{identity}:{side}", "\n".join(turn.content for turn in turns)
-        parent = _hash([[each.role, each.content] for each in prompt])
+        parent = hashed([[each.role, each.content] for each in prompt])
         yield Response(**common, id=answer, parent=parent, prompt=prompt, text=text, model="unknown")
         yield Rated(**common, id=f"{answer}:rated", answer=answer, value=opinion)
-
-
-def _hash(value: Any) -> str:
-    return hashlib.sha256(canonical(value).encode()).hexdigest()[:32]
